@@ -1,0 +1,254 @@
+"""Activation functions: frozen records with `value(z)` and `vjp(z, a, da)`.
+
+`z` has shape (n, units), float32 or float64; `value` returns `a` of the same shape and dtype. `vjp` takes
+the derivative of a scalar by `a` and returns the derivative by `z`: da · ∂a/∂z. Neither writes into what it
+is given, and either may return it. At a kink, and at a jump, the derivative is the one from the left unless
+a docstring says otherwise.
+
+A user's own activation is a frozen record with these two methods, and goes where a name goes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import attrs
+import numpy as np
+
+from fnn import checks
+from fnn.arrays import Floats
+
+ActivationName = Literal[
+    "identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "softmax"
+]
+
+
+class Activation(Protocol):
+    """What a layer asks of its activation."""
+
+    def value(self, z: Floats) -> Floats:
+        """The activations of z."""
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        """The derivative by z, where `a` is value(z) and `da` the derivative by a."""
+
+
+@attrs.frozen(cache_hash=True)
+class Identity:
+    """The identity, a = z: the output layer of a regression.
+
+    >>> import numpy as np
+    >>> Identity().value(np.array([[-1.5, 2.0]]))
+    array([[-1.5,  2. ]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        return z
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return da
+
+
+@attrs.frozen(cache_hash=True)
+class Step:
+    """The perceptron's step, a = 1 where z > 0, else 0 (Rosenblatt 1958). Its derivative is 0 everywhere.
+
+    >>> import numpy as np
+    >>> Step().value(np.array([[-1.0, 0.0, 2.0]]))
+    array([[0., 0., 1.]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        return (z > 0).astype(z.dtype)
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return np.zeros_like(da)
+
+
+@attrs.frozen(cache_hash=True)
+class Sigmoid:
+    """The logistic function, a = 1 / (1 + exp(−z)), in (0, 1); it does not overflow.
+
+    >>> import numpy as np
+    >>> Sigmoid().value(np.array([[0.0, -1000.0, 2.0]])).round(6)
+    array([[0.5     , 0.      , 0.880797]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        e = np.exp(-np.abs(z))
+        a: Floats = np.where(z >= 0, 1, e) / (1 + e)
+        return a
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return da * a * (1 - a)
+
+
+@attrs.frozen(cache_hash=True)
+class Tanh:
+    """The hyperbolic tangent, a = tanh(z), in (−1, 1).
+
+    >>> import numpy as np
+    >>> Tanh().value(np.array([[0.5]])).round(6)
+    array([[0.462117]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        return np.tanh(z)
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return da * (1 - a * a)
+
+
+@attrs.frozen(cache_hash=True)
+class Relu:
+    """The rectifier, a = max(z, 0) (Nair and Hinton 2010); its derivative at 0 is 0.
+
+    >>> import numpy as np
+    >>> Relu().value(np.array([[-1.0, 2.0]]))
+    array([[0., 2.]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        return np.maximum(z, 0)
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return da * (z > 0)
+
+
+@attrs.frozen(cache_hash=True)
+class LeakyRelu:
+    """The leaky rectifier, a = z where z > 0, else slope · z (Maas, Hannun and Ng 2013).
+
+    Args:
+        slope: on the left, in [0, 1); its derivative at 0 is the slope.
+
+    >>> import numpy as np
+    >>> LeakyRelu(0.1).value(np.array([[-1.0, 2.0]]))
+    array([[-0.1,  2. ]])
+    """
+
+    slope: float = attrs.field(default=0.01, validator=checks.from_0_below_1)
+
+    def value(self, z: Floats) -> Floats:
+        return np.where(z > 0, z, self.slope * z)
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return np.where(z > 0, da, self.slope * da)
+
+
+@attrs.frozen(cache_hash=True)
+class Elu:
+    """The exponential linear unit, a = z where z > 0, else alpha · (exp(z) − 1) (Clevert et al. 2016).
+
+    Args:
+        alpha: above 0.
+
+    >>> import numpy as np
+    >>> Elu().value(np.array([[-1.0, 2.0]])).round(6)
+    array([[-0.632121,  2.      ]])
+    """
+
+    alpha: float = attrs.field(default=1.0, validator=checks.above_0)
+
+    def value(self, z: Floats) -> Floats:
+        return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0)))
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return np.where(z > 0, da, da * self.alpha * np.exp(np.minimum(z, 0)))
+
+
+@attrs.frozen(cache_hash=True)
+class Gelu:
+    """The Gaussian error linear unit, exactly: a = z · Φ(z), Φ the normal distribution's (Hendrycks and Gimpel 2016).
+
+    This is not the approximation by tanh. It imports scipy.
+
+    >>> import numpy as np
+    >>> Gelu().value(np.array([[1.0]])).round(6)
+    array([[0.841345]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        from scipy.special import ndtr
+
+        return z * ndtr(z)
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        from scipy.special import ndtr
+
+        slope: Floats = ndtr(z) + z * np.exp(-0.5 * z * z) * (2 * np.pi) ** -0.5
+        return da * slope
+
+
+@attrs.frozen(cache_hash=True)
+class Silu:
+    """The sigmoid linear unit, or swish, a = z / (1 + exp(−z)) (Elfwing, Uchibe and Doya 2017).
+
+    >>> import numpy as np
+    >>> Silu().value(np.array([[1.0]])).round(6)
+    array([[0.731059]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        return z * Sigmoid().value(z)
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        s = Sigmoid().value(z)
+        return da * (s + a * (1 - s))
+
+
+@attrs.frozen(cache_hash=True)
+class Softplus:
+    """A smooth rectifier, a = ln(1 + exp(z)), above 0 (Dugas et al. 2001); it does not overflow.
+
+    >>> import numpy as np
+    >>> Softplus().value(np.array([[0.0, 1000.0]])).round(6)
+    array([[6.93147e-01, 1.00000e+03]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return da * Sigmoid().value(z)
+
+
+@attrs.frozen(cache_hash=True)
+class Softmax:
+    """Probabilities of classes, aᵢ = exp(zᵢ) / Σⱼ exp(zⱼ) within each row; it does not overflow.
+
+    >>> import numpy as np
+    >>> Softmax().value(np.array([[1010.0, 1000.0, 990.0]])).round(6)
+    array([[9.99955e-01, 4.50000e-05, 0.00000e+00]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        a: Floats = np.exp(z - z.max(axis=1, keepdims=True))
+        a /= a.sum(axis=1, keepdims=True)
+        return a
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        mean: Floats = (da * a).sum(axis=1, keepdims=True)
+        return a * (da - mean)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "identity": Identity(),
+    "step": Step(),
+    "sigmoid": Sigmoid(),
+    "tanh": Tanh(),
+    "relu": Relu(),
+    "leaky_relu": LeakyRelu(),
+    "elu": Elu(),
+    "gelu": Gelu(),
+    "silu": Silu(),
+    "softplus": Softplus(),
+    "softmax": Softmax(),
+}
+
+valid_activation = checks.part(ACTIVATIONS, "value", "vjp")
+
+
+def resolve_activation(value: ActivationName | Activation) -> Activation:
+    """The record that a name stands for; anything else as it is."""
+    return ACTIVATIONS.get(value, value) if isinstance(value, str) else value  # type: ignore[arg-type]

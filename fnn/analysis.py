@@ -1,0 +1,204 @@
+"""Looking inside: the summary of a network, and the check of its gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fnn import checks
+from fnn.arrays import Floats, freeze
+from fnn.network import Network
+from fnn.params import Params
+from fnn.passes import Prepared, check_batch, grads, mean_loss, penalties, run_forward
+from fnn.randomness import Key
+from fnn.tables import table
+
+
+@attrs.frozen
+class LayerSummary:
+    """One layer: its spec in short, the shapes of its tensors, its outputs, and how many numbers it trains."""
+
+    layer: str
+    weight: str
+    bias: str
+    outputs: int
+    parameters: int
+
+
+@attrs.frozen
+class Summary:
+    """A network's layers and the number of its trained parameters; prints as a table."""
+
+    layers: tuple[LayerSummary, ...]
+    parameters: int
+
+    def __str__(self) -> str:
+        rows = [list(attrs.astuple(layer)) for layer in self.layers]
+        return table(
+            ["layer", "weight", "bias", "outputs", "parameters"],
+            [*rows, ["total", "", "", "", self.parameters]],
+        )
+
+
+def summary(network: Network) -> Summary:
+    """The network's layers, the shapes of their weights and biases, and how many numbers are trained.
+
+    Raises:
+        TypeError: for what is no `Network`.
+
+    >>> import fnn
+    >>> print(fnn.summary(fnn.mlp(784, 256, 128, 10)))
+    layer           weight  bias  outputs  parameters
+    Dense relu     784×256   256      256     200,960
+    Dense relu     256×128   128      128      32,896
+    Dense softmax   128×10    10       10       1,290
+    total                                     235,146
+    """
+    checks.instance("summary", "network", network, Network)
+    layers = []
+    for layer, shapes, outputs in zip(network.layers, network.layout.layers, network.widths[1:], strict=True):
+        weight, bias = ("-" if shape == (0,) else "×".join(map(str, shape)) for shape in (shapes.weight, shapes.bias))
+        count = math.prod(shapes.weight) + math.prod(shapes.bias)
+        layers.append(LayerSummary(_short(layer), weight, bias, outputs, count))
+    return Summary(tuple(layers), network.layout.size)
+
+
+def _short(layer: Any) -> str:
+    """The layer's name with the settings that are not the defaults."""
+    settings = []
+    for field in attrs.fields(type(layer)):
+        value = getattr(layer, field.name)
+        if value != field.default and field.name != "units":
+            settings.append(f"{type(value).__name__.lower()}" if attrs.has(type(value)) else f"{field.name}={value}")
+    return " ".join([type(layer).__name__, *settings])
+
+
+@attrs.frozen
+class TensorCheck:
+    """One tensor's gradient against central differences.
+
+    Attributes:
+        tensor: its name.
+        size: how many numbers it has.
+        checked: how many of them were compared.
+        kinks: how many were left out, because a kink lies within the step.
+        worst: the largest |g − difference| / (10⁻⁶ · max(|g|, |difference|) + 10⁻⁹ · max(1, |loss|)).
+        ok: whether that is at most 1.
+    """
+
+    tensor: str
+    size: int
+    checked: int
+    kinks: int
+    worst: float
+    ok: bool
+
+
+@attrs.frozen
+class GradientCheck:
+    """The check of a network's gradients, tensor by tensor; prints as a table. True when every tensor is ok."""
+
+    tensors: tuple[TensorCheck, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every tensor is."""
+        return all(tensor.ok for tensor in self.tensors)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        header = [field.name for field in attrs.fields(TensorCheck)]
+        return table(header, [attrs.astuple(tensor) for tensor in self.tensors])
+
+
+STEP, MOST = 1e-6, 1000
+
+
+def check_grads(
+    network: Network,
+    params: Params,
+    x: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    key: Key | None = None,
+) -> GradientCheck:
+    """`grads` against central differences of `loss`, (f(θ + h) − f(θ − h)) / 2h with h = 10⁻⁶, in float64.
+
+    In tensors of more than 1,000 numbers, 1,000 of them evenly spread are compared. A number is left out where
+    a layer's or the loss's derivative jumps between θ − h and θ + h, since the difference is then no derivative.
+
+    Args:
+        network: the spec.
+        params: its numbers; computed with in float64 whatever their dtype.
+        x: as in `loss`, like the other three.
+        y: the targets.
+        sample_weight: the weights.
+        key: None for inference, or an address of the training function.
+
+    Raises:
+        TypeError, ValueError: as `loss`.
+
+    >>> import numpy as np, fnn
+    >>> network = fnn.mlp(2, 3, 2, activation="tanh")
+    >>> params = fnn.init_params(network, seed=0)
+    >>> fnn.check_grads(network, params, [[0.5, -1.0]], [1]).ok
+    True
+    """
+    params = Params(network.layout, params.vector.astype(np.float64), params.running)
+    batch = check_batch("check_grads", network, params, x, y, sample_weight, key)
+    g = grads(network, params, x, y, sample_weight, key)
+    loss, _ = _objective(network, params, batch, key)
+    results = []
+    start = 0
+    for name, size in _tensors(network):
+        index = start + np.unique(np.linspace(0, size - 1, min(size, MOST)).round().astype(int))
+        start += size
+        differences = np.array([_difference(network, params, int(i), batch, key) for i in index])
+        smooth = ~np.isnan(differences)
+        mine, numeric = g.vector[index][smooth], differences[smooth]
+        allowed = 1e-6 * np.maximum(np.abs(mine), np.abs(numeric)) + 1e-9 * max(1, abs(loss))
+        worst = float((np.abs(mine - numeric) / allowed).max(initial=0))
+        ok = worst <= 1  # so that NaN is not
+        results.append(TensorCheck(name, size, int(smooth.sum()), int((~smooth).sum()), worst, ok))
+    return GradientCheck(tuple(results))
+
+
+def _tensors(network: Network) -> Iterator[tuple[str, int]]:
+    for i, shapes in enumerate(network.layout.layers):
+        for name, shape in (("weight", shapes.weight), ("bias", shapes.bias)):
+            if shape != (0,):
+                yield f"layers[{i}].{name}", math.prod(shape)
+
+
+def _difference(network: Network, params: Params, i: int, batch: Prepared, key: Key | None) -> float:
+    """The central difference by one number; NaN where a kink lies between."""
+    values, slopes = [], []
+    for h in (STEP, -STEP):
+        vector = params.vector.copy()
+        vector[i] += h
+        moved = Params(params.layout, freeze(vector), params.running)
+        value, slope = _objective(network, moved, batch, key)
+        values.append(value)
+        slopes.append(slope)
+    jumps = np.abs(slopes[0] - slopes[1]) > 1e-3 * np.maximum(1, np.abs(slopes[0]))
+    return math.nan if jumps.any() else (values[0] - values[1]) / (2 * STEP)
+
+
+def _objective(network: Network, params: Params, batch: Prepared, key: Key | None) -> tuple[float, Floats]:
+    """The objective, and the derivatives that jump where it has a kink: of each activation and of the loss."""
+    passed = run_forward(network, params, batch.x, key)
+    slopes = []
+    for layer, _, _, z, a in passed:
+        slopes += [a, layer.activation.vjp(z, a, np.ones_like(a))]
+    slopes += [np.sign(params[i].weight) for i, layer in network.dense if layer.l1]
+    if not network.from_logits:
+        slopes.append(network.loss.vjp(passed[-1].a, batch.y))
+    value = mean_loss(network, passed[-1], batch) + penalties(network, params)
+    return value, np.concatenate([slope.ravel() for slope in slopes])

@@ -1,0 +1,153 @@
+"""Data sets: scikit-learn's digits, MNIST's files, and OpenML by name."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from fnn import checks
+from fnn.arrays import Array
+from fnn.dataset import Dataset
+
+_IDX_DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def load_digits() -> Dataset:
+    """The 1,797 handwritten digits that scikit-learn embeds: 8×8 pixels of 0 … 16 as uint8, labels 0 … 9.
+
+    Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning Repository, 1998
+    (its test part). A network takes them with `input_scale=1 / 16`.
+
+    >>> import fnn
+    >>> fnn.load_digits()
+    Dataset(1,797 rows of 64 uint8 columns)
+    """
+    from sklearn import datasets
+
+    x, y = datasets.load_digits(return_X_y=True)
+    return Dataset(x.astype(np.uint8), y)
+
+
+def load_mnist(folder: str | os.PathLike[str] | None = None) -> tuple[Dataset, Dataset]:
+    """MNIST's 60,000 training and 10,000 test images, from a folder with the four IDX files, gzipped or not.
+
+    28×28 pixels of 0 … 255 as uint8, row by row in 784 columns; labels 0 … 9 (LeCun, Cortes and Burges, "The
+    MNIST database of handwritten digits", 1998). A network takes them with `input_scale=1 / 255`.
+
+    Args:
+        folder: where train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
+            t10k-labels-idx1-ubyte are, each plain or with .gz, or whose subfolder mnist has them. None is the
+            folder that the environment variable FNN_DATA names.
+
+    Returns:
+        (train, test).
+
+    Raises:
+        FileNotFoundError: where a file, or FNN_DATA, is missing.
+        ValueError: for a file that is not IDX, is cut short, or does not fit its partner.
+    """
+    path = _mnist_folder(folder)
+    train, test = (
+        _images(path / f"{part}-images-idx3-ubyte", path / f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")
+    )
+    return train, test
+
+
+def _mnist_folder(folder: str | os.PathLike[str] | None) -> Path:
+    named = os.environ.get("FNN_DATA") if folder is None else folder
+    if not named:
+        raise FileNotFoundError(
+            "load_mnist: no `folder` was given and the environment variable FNN_DATA is not set. "
+            "Give the folder of the four IDX files, or use `load_openml('mnist_784')`."
+        )
+    inner = Path(named) / "mnist"
+    return inner if inner.is_dir() else Path(named)
+
+
+def _images(images: Path, labels: Path) -> Dataset:
+    x, y = load_idx(images), load_idx(labels)
+    if x.ndim != 3 or y.ndim != 1 or len(x) != len(y):
+        got = f"shapes {x.shape} and {y.shape}"
+        rule = f"must hold images (n, height, width) and {labels.name} as many labels"
+        raise checks.problem(ValueError, "load_mnist", images.name, rule, got)
+    return Dataset(x.reshape(len(x), -1), y)
+
+
+def load_idx(path: str | os.PathLike[str]) -> Array:
+    """The array in an IDX file; where there is no file of that name, in the one with .gz behind it.
+
+    The format: two bytes 0, a byte for the dtype, one for the number of dimensions, each of them as a
+    big-endian 32-bit number, and the numbers themselves in C order, big-endian (LeCun, Cortes and Burges 1998).
+
+    Raises:
+        FileNotFoundError: where neither file is there.
+        ValueError: for a file that is not IDX, or is shorter or longer than it says.
+
+    >>> import pathlib, tempfile, fnn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "labels-idx1-ubyte")
+    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+    ...     fnn.load_idx(path)
+    array([7, 2, 1], dtype=uint8)
+    """
+    path = Path(path)
+    zipped = path.with_name(path.name + ".gz")
+    if not path.exists() and not zipped.exists():
+        raise FileNotFoundError(f"load_idx: there is neither {path} nor {zipped.name} beside it.")
+    raw = (path if path.exists() else zipped).read_bytes()
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (EOFError, OSError, ValueError, zlib.error) as error:
+            raise ValueError(f"load_idx: {path} is not a whole gzip file: {error}.") from None
+    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_DTYPES or len(raw) < 4 + 4 * raw[3]:
+        raise ValueError(f"load_idx: {path} is not an IDX file: it begins with {raw[:4].hex(' ') or 'nothing'}.")
+    dtype = np.dtype(_IDX_DTYPES[raw[2]])
+    start = 4 + 4 * raw[3]
+    shape = tuple(int.from_bytes(raw[at : at + 4], "big") for at in range(4, start, 4))
+    if len(raw) - start != math.prod(shape) * dtype.itemsize:
+        rule = f"must hold {math.prod(shape) * dtype.itemsize:,} bytes for its shape {shape}"
+        raise checks.problem(ValueError, "load_idx", path.name, rule, f"{len(raw) - start:,}")
+    return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def load_openml(name: str, version: int = 1, cache: str | os.PathLike[str] | None = None) -> Dataset:
+    """A data set from OpenML by its name, through scikit-learn, which downloads it once and keeps it.
+
+    "mnist_784" is all of MNIST, the 60,000 training rows and then the 10,000 test rows. Columns of whole
+    numbers from 0 to 255 become uint8, others float32; targets that are whole numbers become int64, other
+    classes their place in sorted order, and other numbers float64.
+
+    Args:
+        name: as OpenML has it.
+        version: its version there.
+        cache: the folder to keep it in; None is scikit-learn's.
+
+    Raises:
+        ValueError: for a name that OpenML does not have, a table that is not of numbers, or missing values.
+        OSError: where OpenML cannot be reached.
+    """
+    from sklearn.datasets import fetch_openml
+
+    table = fetch_openml(name, version=version, data_home=cache, as_frame=False, parser="liac-arff")
+    x, y = table.data, table.target
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "buif":
+        rule = "must be a table of numbers"
+        raise checks.problem(ValueError, "load_openml", name, rule, checks.show(x))
+    checks.finite("load_openml", name, x)
+    pixels = x.min() >= 0 and x.max() <= 255 and bool((x == np.floor(x)).all())
+    return Dataset(x.astype(np.uint8 if pixels else np.float32), _labels(y))
+
+
+def _labels(y: Array) -> Array:
+    if y.dtype.kind == "f":
+        return y
+    try:
+        return y.astype(np.int64)
+    except ValueError:
+        return np.unique(y, return_inverse=True)[1]

@@ -1,0 +1,76 @@
+"""What a network is worth on data."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from fnn.dataset import Dataset
+from fnn.network import Network
+from fnn.params import Params
+from fnn.passes import (
+    answers,
+    cast_x,
+    cast_y,
+    check_data,
+    check_model,
+    loss_rows,
+    run_forward,
+    tiles,
+    true_answers,
+)
+from fnn.scores import accuracy, r2
+
+
+@attrs.frozen
+class Evaluation:
+    """The worth of a network on data.
+
+    Attributes:
+        loss: the weighted mean of the rows' losses, without penalties.
+        accuracy: the weighted share of right answers; None for a network whose answers are numbers.
+        r2: the coefficient of determination, for a network whose answers are numbers; else None.
+        n: the number of rows.
+    """
+
+    loss: float
+    accuracy: float | None
+    r2: float | None
+    n: int
+
+
+def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
+    """The loss, and the accuracy or r2, on data: inference, in memory that does not grow with the data.
+
+    Args:
+        network: the spec.
+        params: its numbers.
+        data: the rows, with their weights.
+
+    Raises:
+        TypeError, ValueError: for parts that do not fit each other.
+
+    >>> import fnn
+    >>> network = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
+    >>> params = fnn.pack_params(network, [[[0.1], [0.2]], [0.3]])
+    >>> result = fnn.evaluate(network, params, fnn.Dataset([[1.0, 2.0], [-9.0, 0.0]], [1, 1]))
+    >>> round(result.loss, 6), result.accuracy, result.n
+    (0.704294, 0.5, 2)
+    """
+    check_model("evaluate", network, params)
+    check_data("evaluate", "data", network, data)
+    total, weight = 0.0, 0.0
+    true, predicted = [], []
+    for tile in tiles(len(data)):
+        x, y, w = data.take(tile)
+        y = cast_y(network, y, params.dtype)
+        last = run_forward(network, params, cast_x(network, x, params.dtype), None)[-1]
+        rows = loss_rows(network, last, y)
+        total += float((rows if w is None else w * rows).sum(dtype=np.float64))
+        weight += len(rows) if w is None else float(w.sum(dtype=np.float64))
+        true.append(true_answers(network, y))
+        predicted.append(answers(network, last.a))
+    score = r2 if network.answers == "values" else accuracy
+    value = score(np.concatenate(true), np.concatenate(predicted), data.take(slice(None))[2])
+    by_numbers = network.answers == "values"
+    return Evaluation(total / weight, None if by_numbers else value, value if by_numbers else None, len(data))

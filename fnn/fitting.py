@@ -1,0 +1,123 @@
+"""`fit`: the endless training with a stopping rule, a bar and one hook."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Unpack
+
+import attrs
+
+from fnn import checks
+from fnn.dataset import Dataset, batch_count, split
+from fnn.network import Network
+from fnn.training import Settings, TrainState, begin, train
+
+
+def fit(
+    network: Network,
+    data: Dataset,
+    *,
+    epochs: int,
+    validation: Dataset | float | None = None,
+    patience: int | None = None,
+    state: TrainState | None = None,
+    progress: bool = False,
+    on_epoch: Callable[[TrainState], object] | None = None,
+    **settings: Unpack[Settings],
+) -> TrainState:
+    """Train for a number of epochs, or until the validation stops getting better.
+
+    n epochs and then m more, by `state`, are n + m epochs byte for byte; so is a run that was stopped in the
+    middle of an epoch and goes on. Ctrl-C ends the training with a warning and hands back what there is.
+
+    Args:
+        network: the spec.
+        data: to train on.
+        epochs: how many more, at least 1; the rest of an unfinished one counts as one.
+        validation: data to evaluate each epoch on; or a fraction of `data`, in (0, 1), that is split off as
+            `split(data, fraction, seed)` does it; or None.
+        patience: stop when the monitored quantity has not been better for so many epochs; at least 1, or None.
+        state: a run to go on with; None starts one.
+        progress: whether to show a bar with loss and accuracy, on stderr.
+        on_epoch: called with the state after each epoch.
+        settings: optimizer (Adam()), batch_size (64; None is the full batch), seed (0), monitor and params, as
+            in `start`; not with `state`, whose recipe says them.
+
+    Returns:
+        The run: `run.params` are the last parameters and `run.best` the best, by the monitored quantity;
+        `run.history` has a record for each epoch, and `run.stopped` is "epochs", "patience" or "interrupted".
+
+    Raises:
+        TypeError, ValueError: for arguments that do not fit each other, before anything is trained.
+        FloatingPointError: where the loss is not finite any more.
+
+    >>> import numpy as np, fnn
+    >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    >>> xor = fnn.mlp(2, 4, 1, activation="tanh", output="sigmoid", loss="binary_cross_entropy")
+    >>> run = fnn.fit(xor, fnn.Dataset(x, y), optimizer=fnn.Adam(0.05), epochs=1000, batch_size=None)
+    >>> fnn.predict(xor, run.params, x)
+    array([0, 1, 1, 0])
+    """
+    checks.count("fit", "epochs", epochs, 1)
+    if patience is not None:
+        checks.count("fit", "patience", patience, 1)
+    if isinstance(validation, int | float):
+        checks.instance("fit", "data", data, Dataset, "Make one with `Dataset(x, y)`.")
+        seed = settings.get("seed", 0) if state is None else state.recipe.seed
+        data, validation = split(data, validation, seed)
+    run = begun = begin("fit", network, data, validation, state, settings)
+    goal, stopped = run.epoch + epochs, "interrupted"
+    bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress else None
+    try:
+        for run in train(network, data, state=begun, validation=validation, every="step"):
+            if bar:
+                bar.show(run)
+            if run.batch:
+                continue
+            if on_epoch:
+                on_epoch(run)
+            if run.epoch == goal:
+                stopped = "epochs"
+                break
+            if patience and run.epoch - run.best_epoch >= patience:
+                stopped = "patience"
+                break
+    except KeyboardInterrupt:
+        warnings.warn(
+            f"fit: interrupted in epoch {run.epoch + 1}; the run so far is returned. Go on with `state=run`.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    finally:
+        if bar:
+            bar.close()
+    return attrs.evolve(run, stopped=stopped)
+
+
+class _Bar:
+    """A tqdm bar over the steps, with the unfinished epoch's loss and accuracy and the last validation's."""
+
+    def __init__(self, run: TrainState, goal: int, steps: int) -> None:
+        from tqdm import tqdm
+
+        self.goal = goal
+        self.bar = tqdm(total=(goal - run.epoch) * steps, initial=run.batch, unit="step")
+
+    def show(self, run: TrainState) -> None:
+        shown = self.bar.update()
+        if shown or not run.batch:
+            epoch = run.epoch + 1 if run.batch else run.epoch
+            self.bar.set_description(f"epoch {epoch}/{self.goal}", refresh=False)
+            self.bar.set_postfix(_quantities(run), refresh=bool(shown))
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+def _quantities(run: TrainState) -> dict[str, Any]:
+    last = attrs.asdict(run.history[-1]) if run.history else {}
+    if run.batch:
+        last["loss"] = run.sums.loss / run.sums.weight
+        last["accuracy"] = None if run.recipe.network.answers == "values" else run.sums.right / run.sums.weight
+    return {name: f"{value:.4f}" for name, value in last.items() if value is not None and name != "epoch"}

@@ -1,0 +1,237 @@
+"""Layers: frozen specs with `shapes`, `draw`, `forward` and `backward`.
+
+A layer makes z of x, and its activation makes a of z. `forward(p, x, key, index)` returns z and whatever
+`backward(p, kept, dz, g, to_x)` needs of it; `backward` writes the layer's gradient into `g`, the views of a
+vector that the pass made, and returns the derivative by x when `to_x` asks for it. `key` is None for
+inference; `index` is the layer's place in the network. x is (n, inputs), z and dz are (n, units).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import attrs
+import numpy as np
+
+from fnn import checks
+from fnn.activations import (
+    Activation,
+    Elu,
+    Gelu,
+    Identity,
+    LeakyRelu,
+    Relu,
+    Silu,
+    resolve_activation,
+    valid_activation,
+)
+from fnn.arrays import Floats
+from fnn.initializers import (
+    GlorotUniform,
+    HeNormal,
+    Initializer,
+    InitializerName,
+    Zeros,
+    resolve_initializer,
+    valid_initializer,
+)
+from fnn.params import LayerParams, Shapes
+from fnn.randomness import DROPOUT, INIT, Address, Key, keep_mask
+
+
+class Layer(Protocol):
+    """What a network asks of its layers."""
+
+    @property
+    def activation(self) -> Activation:
+        """What makes a of z."""
+
+    def shapes(self, inputs: int) -> Shapes:
+        """The shapes of the layer's tensors, for that many inputs."""
+
+    def outputs(self, inputs: int) -> int:
+        """The number of its outputs, for that many inputs."""
+
+    def draw(self, p: LayerParams, inputs: int, seed: int, index: int) -> None:
+        """Write the initial numbers into p."""
+
+    def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Any]:
+        """z, and what backward needs."""
+
+    def backward(self, p: LayerParams, kept: Any, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
+        """Write the gradient into g; the derivative by x, or anything where it is not asked for."""
+
+
+def _default_init(activation: Activation) -> Initializer:
+    return HeNormal() if isinstance(activation, Relu | LeakyRelu | Elu | Gelu | Silu) else GlorotUniform()
+
+
+def _resolve_optional(value: InitializerName | Initializer | None) -> Initializer | None:
+    return None if value is None else resolve_initializer(value)
+
+
+@attrs.frozen(cache_hash=True)
+class Dense:
+    """A fully connected layer: z = x · weight + bias, a = activation(z).
+
+    weight is (inputs, units) and bias (units,). The penalty l1 · Σ|w| + ½ l2 · Σw², on the weight only, is
+    part of the objective (Goodfellow, Bengio and Courville 2016, section 7.1); after each step the incoming
+    weights of each unit are scaled down to the norm `max_norm` where they are longer (Srivastava et al. 2014).
+
+    Args:
+        units: at least 1.
+        activation: a name, or a frozen record with value and vjp.
+        weight_init: a name or an initializer; None is he_normal for relu, leaky_relu, elu, gelu and silu
+            and glorot_uniform for all others.
+        bias_init: a name or an initializer.
+        l1: at least 0.
+        l2: at least 0; its gradient is l2 · w.
+        max_norm: above 0, or None.
+
+    Raises:
+        TypeError, ValueError: for a setting that is none of these.
+
+    >>> Dense(256, "relu", max_norm=3.0).shapes(784).weight
+    (784, 256)
+    """
+
+    units: int = attrs.field(validator=checks.integer(1))
+    activation: Activation = attrs.field(default=Identity(), converter=resolve_activation, validator=valid_activation)
+    weight_init: Initializer | None = attrs.field(
+        default=None, converter=_resolve_optional, validator=attrs.validators.optional(valid_initializer)
+    )
+    bias_init: Initializer = attrs.field(default=Zeros(), converter=resolve_initializer, validator=valid_initializer)
+    l1: float = attrs.field(default=0.0, validator=checks.at_least_0)
+    l2: float = attrs.field(default=0.0, validator=checks.at_least_0)
+    max_norm: float | None = attrs.field(default=None, validator=attrs.validators.optional(checks.above_0))
+
+    def shapes(self, inputs: int) -> Shapes:
+        return Shapes(weight=(inputs, self.units), bias=(self.units,))
+
+    def outputs(self, inputs: int) -> int:
+        return self.units
+
+    def draw(self, p: LayerParams, inputs: int, seed: int, index: int) -> None:
+        weight_init = self.weight_init or _default_init(self.activation)
+        p.weight[...] = weight_init.draw(p.weight.shape, inputs, self.units, Address(seed, INIT, (index, 0)))
+        p.bias[...] = self.bias_init.draw(p.bias.shape, inputs, self.units, Address(seed, INIT, (index, 1)))
+
+    def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Floats]:
+        z = x @ p.weight
+        z += p.bias
+        return z, x
+
+    def backward(self, p: LayerParams, kept: Floats, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
+        np.matmul(kept.T, dz, out=g.weight)
+        np.sum(dz, axis=0, out=g.bias)
+        return dz @ p.weight.T if to_x else dz
+
+
+@attrs.frozen(cache_hash=True)
+class Dropout:
+    """Dropout: with a key, each number is 0 with probability `rate`, and the others are divided by 1 − rate.
+
+    Without a key it does nothing ("inverted" dropout; Srivastava et al. 2014, section 10). As a network's
+    first layer it drops inputs. The rate is realized in steps of 2⁻¹⁶, and the division is by what is
+    realized, so that the expectation is exact.
+
+    Args:
+        rate: the fraction dropped, not kept; in [0, 1).
+
+    >>> import numpy as np, fnn
+    >>> network = fnn.Network(8, (fnn.Dropout(0.5),), loss="mse")
+    >>> params = fnn.init_params(network, seed=0)
+    >>> x, y = np.ones((1, 8)), np.zeros((1, 8))
+    >>> fnn.loss(network, params, x, y), fnn.loss(network, params, x, y, key=fnn.Key(seed=0, epoch=0, batch=0))
+    (1.0, 2.0)
+    """
+
+    rate: float = attrs.field(validator=checks.from_0_below_1)
+
+    @property
+    def activation(self) -> Activation:
+        """The identity."""
+        return Identity()
+
+    @property
+    def _drop(self) -> int:
+        return min(round(self.rate * 2**16), 2**16 - 1)
+
+    def shapes(self, inputs: int) -> Shapes:
+        return Shapes()
+
+    def outputs(self, inputs: int) -> int:
+        return inputs
+
+    def draw(self, p: LayerParams, inputs: int, seed: int, index: int) -> None:
+        pass
+
+    def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Floats | None]:
+        if key is None:
+            return x, None
+        at = Address(key.seed, DROPOUT, (key.epoch, key.batch, index))
+        mask = keep_mask(at, x.shape, self._drop) * x.dtype.type(2**16 / (2**16 - self._drop))
+        return x * mask, mask
+
+    def backward(self, p: LayerParams, kept: Floats | None, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
+        return dz if kept is None else dz * kept
+
+
+@attrs.frozen(cache_hash=True)
+class BatchNorm:
+    """Batch normalization: z = weight · (x − μ) / √(σ² + epsilon) + bias, a = activation(z) (Ioffe and Szegedy 2015).
+
+    With a key, μ and σ² are the mean and the biased variance (the mean of squares, over n and not n − 1) of
+    the batch's rows, each row counted once whatever its sample weight; without one they are the running
+    statistics. These begin at 0 and 1, and each batch moves them: running ← (1 − momentum) · running +
+    momentum · batch's. Momentum is the weight of the new batch, as in PyTorch, not of the old ones as in
+    Keras; the running variance is the biased one, as in Keras, not the unbiased one as in PyTorch.
+
+    Args:
+        activation: a name, or a frozen record with value and vjp; it comes after the normalization.
+        momentum: in (0, 1].
+        epsilon: above 0.
+
+    >>> BatchNorm("relu").shapes(256).mean
+    (256,)
+    """
+
+    activation: Activation = attrs.field(default=Identity(), converter=resolve_activation, validator=valid_activation)
+    momentum: float = attrs.field(default=0.1, validator=checks.number("in (0, 1]", lambda value: 0 < value <= 1))
+    epsilon: float = attrs.field(default=1e-5, validator=checks.above_0)
+
+    def shapes(self, inputs: int) -> Shapes:
+        return Shapes(*[(inputs,)] * 4)
+
+    def outputs(self, inputs: int) -> int:
+        return inputs
+
+    def draw(self, p: LayerParams, inputs: int, seed: int, index: int) -> None:
+        p.weight[...], p.bias[...], p.mean[...], p.variance[...] = 1, 0, 0, 1
+
+    def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Any]:
+        if key is None:
+            mean, variance = p.mean, p.variance
+            centred = x - mean
+        else:
+            mean = x.mean(axis=0)
+            centred = x - mean
+            variance = np.square(centred).mean(axis=0)
+        scale = 1 / np.sqrt(variance + self.epsilon)
+        normal = centred * scale
+        return normal * p.weight + p.bias, (normal, scale, None if key is None else (mean, variance))
+
+    def backward(self, p: LayerParams, kept: Any, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
+        normal, scale, batch = kept
+        slope: Floats = p.weight * scale
+        np.sum(dz * normal, axis=0, out=g.weight)
+        np.sum(dz, axis=0, out=g.bias)
+        if batch is None:
+            g.mean[...], g.variance[...] = p.mean, p.variance
+            return dz * slope
+        g.mean[...] = (1 - self.momentum) * p.mean + self.momentum * batch[0]
+        g.variance[...] = (1 - self.momentum) * p.variance + self.momentum * batch[1]
+        if not to_x:
+            return dz
+        mean: Floats = (g.bias + normal * g.weight) / len(dz)
+        return slope * (dz - mean)

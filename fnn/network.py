@@ -1,0 +1,238 @@
+"""The network: a spec of layers and a loss, and its first parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fnn import checks
+from fnn.activations import Activation, ActivationName, Sigmoid, Softmax
+from fnn.arrays import Array, freeze
+from fnn.layers import Dense, Layer
+from fnn.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossName, resolve_loss, valid_loss
+from fnn.params import Layout, Params
+
+
+def _layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    return tuple(layers)
+
+
+@attrs.frozen(cache_hash=True)
+class Network:
+    """A fully connected network: layers one after the other, and the loss that they are trained for.
+
+    A value: it prints, compares, hashes, and holds no numbers; those are a `Params`.
+
+    Args:
+        inputs: the number of columns of x, at least 1.
+        layers: `Dense`, `Dropout` and `BatchNorm`, any number in any order, at least one.
+        loss: a name, or a frozen record with rows and vjp. "cross_entropy" wants softmax and
+            "binary_cross_entropy" sigmoid as the last activation, or a user's own; the others go with any.
+        input_scale: x is multiplied by it in every function, so that training and prediction on uint8 pixels
+            (1/255) cannot differ. Finite, not 0.
+
+    Raises:
+        TypeError, ValueError: for parts that do not fit.
+
+    >>> import fnn
+    >>> fnn.Network(2, (fnn.Dense(3, "tanh"), fnn.Dense(1, "sigmoid")), loss="binary_cross_entropy").outputs
+    1
+    """
+
+    inputs: int = attrs.field(validator=checks.integer(1))
+    layers: tuple[Layer, ...] = attrs.field(converter=_layers)
+    loss: Loss = attrs.field(converter=resolve_loss, validator=valid_loss)
+    input_scale: float = attrs.field(default=1.0, validator=checks.number("other than 0", lambda value: value != 0))
+
+    def __attrs_post_init__(self) -> None:
+        if not self.layers:
+            raise checks.problem(ValueError, "Network", "layers", "must have at least one layer", "none")
+        methods = ("shapes", "outputs", "draw", "forward", "backward")
+        for index, layer in enumerate(self.layers):
+            if not checks.is_record(layer, methods):
+                rule = "must hold layers such as Dense(256, 'relu')"
+                raise checks.problem(TypeError, "Network", "layers", rule, f"{checks.show(layer)} at {index}")
+        wanted = getattr(self.loss, "after", None)
+        output = self.layers[-1].activation
+        if wanted and not isinstance(output, wanted) and type(output).__module__ == Softmax.__module__:
+            rule = f"must go with a last activation of {wanted.__name__}"
+            fix = f"Make the last layer's activation {wanted.__name__.lower()!r}, or the loss 'mse'."
+            raise checks.problem(ValueError, "Network", "loss", rule, f"{self.loss} after {output}", fix)
+        if isinstance(self.loss, CrossEntropy) and self.outputs == 1:
+            rule, fix = "needs at least 2 outputs", "For one output, use sigmoid and 'binary_cross_entropy'."
+            raise checks.problem(ValueError, "Network", "loss", rule, f"{self.loss} after 1 output", fix)
+
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """The number of inputs, and of each layer's outputs."""
+        widths = [self.inputs]
+        for layer in self.layers:
+            widths.append(layer.outputs(widths[-1]))
+        return tuple(widths)
+
+    @property
+    def outputs(self) -> int:
+        """The number of columns that `forward` returns."""
+        return self.widths[-1]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each layer's numbers are in the vector of a `Params`."""
+        pairs = zip(self.layers, self.widths, strict=False)  # widths has one more: the outputs
+        return Layout(tuple(layer.shapes(inputs) for layer, inputs in pairs))
+
+    @cached_property
+    def from_logits(self) -> bool:
+        """Whether the loss is computed from the last layer's z rather than its a."""
+        return isinstance(self.layers[-1].activation, getattr(self.loss, "after", ()))
+
+    @cached_property
+    def answers(self) -> str:
+        """What `predict` returns: "classes" (indices), "yes_no" (0 or 1), or "values"."""
+        output = self.layers[-1].activation
+        if isinstance(output, Softmax) or isinstance(self.loss, CrossEntropy):
+            return "classes"
+        if isinstance(output, Sigmoid) or isinstance(self.loss, BinaryCrossEntropy):
+            return "yes_no"
+        return "values"
+
+    @cached_property
+    def dense(self) -> tuple[tuple[int, Dense], ...]:
+        """The dense layers, each with its index: those that have penalties and constraints."""
+        return tuple((i, layer) for i, layer in enumerate(self.layers) if isinstance(layer, Dense))
+
+
+def mlp(
+    *widths: int,
+    activation: ActivationName | Activation = "relu",
+    output: ActivationName | Activation = "softmax",
+    loss: LossName | Loss = "cross_entropy",
+    input_scale: float = 1.0,
+) -> Network:
+    """A multi-layer perceptron: the number of inputs, the units of each hidden layer, the number of outputs.
+
+    Args:
+        widths: at least two, each at least 1.
+        activation: of the hidden layers.
+        output: the last layer's; "softmax" for classes, "sigmoid" for yes or no, "identity" for numbers.
+        loss: as in `Network`; "binary_cross_entropy" goes with sigmoid, "mse" with identity.
+        input_scale: as in `Network`.
+
+    Raises:
+        TypeError, ValueError: for fewer than two widths, or parts that do not fit.
+
+    >>> import fnn
+    >>> fnn.mlp(784, 256, 128, 10).layout.size
+    235146
+    >>> fnn.mlp(10, 32, 1, output="identity", loss="mse").outputs
+    1
+    """
+    if len(widths) < 2:
+        rule = "must be at least two: the inputs, any hidden layers, the outputs"
+        raise checks.problem(ValueError, "mlp", "widths", rule, str(widths))
+    hidden = [Dense(units, activation) for units in widths[1:-1]]
+    return Network(widths[0], (*hidden, Dense(widths[-1], output)), loss=loss, input_scale=input_scale)
+
+
+def init_params(network: Network, seed: int, dtype: DTypeLike = np.float32) -> Params:
+    """The network's first parameters, a pure function of the seed.
+
+    Each tensor's values depend on the seed, the layer's index and the layer alone. They are drawn in float64
+    and then rounded to the dtype, so that float32 and float64 begin alike.
+
+    Args:
+        network: the spec.
+        seed: 0 … 2⁶⁴ − 1.
+        dtype: float32 or float64.
+
+    Raises:
+        TypeError, ValueError: for another dtype or seed.
+
+    >>> import fnn
+    >>> fnn.init_params(fnn.mlp(784, 256, 128, 10), seed=0)[2].bias
+    array([0., 0., 0., 0., 0., 0., 0., 0., 0., 0.], dtype=float32)
+    """
+    checks.instance("init_params", "network", network, Network)
+    checks.seed("init_params", seed)
+    vector, running = np.empty(network.layout.size), np.empty(network.layout.running_size)
+    for index, p in enumerate(network.layout.views(vector, running)):
+        network.layers[index].draw(p, network.widths[index], int(seed), index)
+    dtype = _float_dtype("init_params", dtype)
+    return Params(network.layout, freeze(vector.astype(dtype)), freeze(running.astype(dtype)))
+
+
+def pack_params(network: Network, arrays: Sequence[ArrayLike], dtype: DTypeLike | None = None) -> Params:
+    """Parameters from given numbers.
+
+    Args:
+        network: the spec.
+        arrays: in the order of the layers, weight (inputs, units) and bias (units,) of each dense layer;
+            weight, bias, running mean and running variance (units,) of each batch norm; nothing for dropout.
+            A weight stored as (units, inputs), as PyTorch does, goes in as `weight.T`.
+        dtype: float32 or float64; None is float32 where all arrays are, else float64.
+
+    Raises:
+        TypeError: for arrays that are not of real numbers.
+        ValueError: for another number of arrays, another shape, NaN or infinity.
+
+    >>> import fnn
+    >>> network = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
+    >>> fnn.pack_params(network, [[[0.1], [0.2]], [0.3]]).vector
+    array([0.1, 0.2, 0.3])
+    """
+    where = "pack_params"
+    checks.instance(where, "network", network, Network)
+    if isinstance(arrays, np.ndarray) or not isinstance(arrays, Sequence):
+        rule = "must be a list of arrays, weight and bias of each layer in turn"
+        raise checks.problem(TypeError, where, "arrays", rule, checks.show(arrays))
+    names, shapes = _tensors(network)
+    if len(arrays) != len(names):
+        rule = f"must be {len(names)} arrays ({', '.join(names)})"
+        raise checks.problem(ValueError, where, "arrays", rule, str(len(arrays)))
+    given = [_tensor(i, *rest) for i, rest in enumerate(zip(arrays, names, shapes, strict=True))]
+    if dtype is None:
+        dtype = np.float32 if all(a.dtype == np.float32 for a in given) else np.float64
+    dtype = _float_dtype(where, dtype)
+    vector, running = np.empty(network.layout.size, dtype), np.empty(network.layout.running_size, dtype)
+    targets = [view for p in network.layout.views(vector, running) for view in p if view.size]
+    for target, array in zip(targets, given, strict=True):
+        target[...] = array
+    return Params(network.layout, freeze(vector), freeze(running))
+
+
+def _tensors(network: Network) -> tuple[list[str], list[tuple[int, ...]]]:
+    """The names and shapes of the tensors that are there, in the order of `pack_params`."""
+    pairs = [
+        (f"layers[{i}].{field.name}", getattr(shapes, field.name))
+        for i, shapes in enumerate(network.layout.layers)
+        for field in attrs.fields(type(shapes))
+    ]
+    present = [(name, shape) for name, shape in pairs if shape != (0,)]
+    return [name for name, _ in present], [shape for _, shape in present]
+
+
+def _tensor(index: int, value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:
+    where, argument = "pack_params", f"arrays[{index}]"
+    array = checks.numeric(where, argument, value)
+    if array.shape != shape:
+        fix = f"It is transposed: `arrays[{index}].T`." if len(shape) == 2 and array.shape == shape[::-1] else ""
+        raise checks.problem(
+            ValueError, where, argument, f"is {name} and must have shape {shape}", str(array.shape), fix
+        )
+    checks.finite(where, argument, array)
+    return array
+
+
+def _float_dtype(where: str, dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        known = np.dtype(object)
+    if known not in (np.float32, np.float64):
+        raise checks.problem(TypeError, where, "dtype", "must be float32 or float64", repr(dtype))
+    return known

@@ -1,0 +1,135 @@
+"""The layout of a network's numbers, and the one vector that holds them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import attrs
+import numpy as np
+
+from fnn import checks
+from fnn.arrays import Floats, State, sealed
+
+
+@attrs.frozen(cache_hash=True)
+class Shapes:
+    """The shapes of one layer's tensors; what a layer lacks has length 0."""
+
+    weight: tuple[int, ...] = (0,)
+    bias: tuple[int, ...] = (0,)
+    mean: tuple[int, ...] = (0,)
+    variance: tuple[int, ...] = (0,)
+
+
+class LayerParams(NamedTuple):
+    """One layer's numbers, as views of `Params.vector` (weight, bias) and `Params.running` (mean, variance)."""
+
+    weight: Floats
+    bias: Floats
+    mean: Floats
+    variance: Floats
+
+
+@attrs.frozen(cache_hash=True)
+class Layout:
+    """Where each layer's numbers are: in the order of the layers, weight before bias, C order."""
+
+    layers: tuple[Shapes, ...]
+
+    @cached_property
+    def size(self) -> int:
+        """How many numbers are trained."""
+        return sum(math.prod(s.weight) + math.prod(s.bias) for s in self.layers)
+
+    @cached_property
+    def running_size(self) -> int:
+        """How many running statistics there are."""
+        return sum(math.prod(s.mean) + math.prod(s.variance) for s in self.layers)
+
+    def views(self, vector: Floats, running: Floats) -> tuple[LayerParams, ...]:
+        """The layers' views of a vector and of the running statistics."""
+        trained, rest = _cutter(vector), _cutter(running)
+        return tuple(
+            LayerParams(trained(s.weight), trained(s.bias), rest(s.mean), rest(s.variance)) for s in self.layers
+        )
+
+
+def _cutter(vector: Floats) -> Any:
+    """A function that cuts the next piece of a shape off a vector, as a view."""
+    at = 0
+
+    def cut(shape: tuple[int, ...]) -> Floats:
+        nonlocal at
+        start, at = at, at + math.prod(shape)
+        return vector[start:at].reshape(shape)
+
+    return cut
+
+
+@attrs.frozen(eq=False, repr=False)
+class Params(State):
+    """All numbers of a network: one contiguous, read-only vector, and its layout.
+
+    `params[i].weight` and `params[i].bias` are views for `network.layers[i]`, shaped (inputs, units) and
+    (units,); `params[i].mean` and `params[i].variance` are batch norm's running statistics, views of
+    `running`. What a layer lacks has length 0. `attrs.evolve(params, vector=v)` is another set of numbers.
+
+    A gradient is a `Params` of the same layout; its `running` is what the running statistics become.
+
+    Args:
+        layout: the shapes, layer by layer; `network.layout`.
+        vector: `layout.size` trained numbers, float32 or float64. An array that somebody could still write
+            into is copied.
+        running: `layout.running_size` numbers, made of the vector's dtype.
+
+    Raises:
+        TypeError: for a vector that is not float32 or float64.
+        ValueError: for another length.
+
+    >>> import fnn
+    >>> params = fnn.init_params(fnn.mlp(784, 256, 128, 10), seed=0)
+    >>> params
+    Params(235,146 float32 numbers in 3 layers)
+    >>> params[0].weight.shape, params[0].bias.shape
+    ((784, 256), (256,))
+    """
+
+    layout: Layout
+    vector: Floats = attrs.field(converter=sealed)
+    running: Floats = attrs.field(converter=sealed)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.vector, np.ndarray) or self.vector.dtype not in (np.float32, np.float64):
+            rule = "must be an array of float32 or float64"
+            raise checks.problem(TypeError, "Params", "vector", rule, checks.show(self.vector))
+        if self.running.dtype != self.vector.dtype:
+            object.__setattr__(self, "running", sealed(self.running.astype(self.vector.dtype)))
+        for name, size in (("vector", self.layout.size), ("running", self.layout.running_size)):
+            if getattr(self, name).shape != (size,):
+                got = str(getattr(self, name).shape)
+                raise checks.problem(ValueError, "Params", name, f"must have shape ({size},)", got)
+
+    def __repr__(self) -> str:
+        return f"Params({len(self.vector):,} {self.vector.dtype} numbers in {len(self)} layers)"
+
+    @cached_property
+    def layers(self) -> tuple[LayerParams, ...]:
+        """The views, one `LayerParams` a layer."""
+        return self.layout.views(self.vector, self.running)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating[Any]]:
+        """float32 or float64."""
+        return self.vector.dtype
+
+    def __getitem__(self, layer: int) -> LayerParams:
+        return self.layers[layer]
+
+    def __len__(self) -> int:
+        return len(self.layout.layers)
+
+    def __iter__(self) -> Iterator[LayerParams]:
+        return iter(self.layers)

@@ -1,0 +1,90 @@
+"""Random numbers with an address: every draw is a pure function of (seed, stream, where).
+
+Nothing is stored or advanced. The words are those of Philox-4x64-10 (Salmon, Moraes, Dror and Shaw,
+"Parallel random numbers: as easy as 1, 2, 3", SC 2011), which NumPy promises to keep; what is made of
+them is made here, since NumPy does not promise the stream of a `Generator`'s methods.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn import checks
+from fnn.arrays import Floats
+
+INIT, SHUFFLE, DROPOUT, SPLIT = range(4)
+
+Words = NDArray[np.uint64]
+
+
+@attrs.frozen(cache_hash=True)
+class Key:
+    """Asks for the training function: the address of a batch's dropout masks and batch statistics.
+
+    Args:
+        seed: 0 … 2⁶⁴ − 1.
+        epoch: 0, 1, …
+        batch: 0, 1, … within the epoch.
+
+    >>> Key(seed=0, epoch=5, batch=12)
+    Key(seed=0, epoch=5, batch=12)
+    """
+
+    seed: int = attrs.field(validator=checks.integer(0))
+    epoch: int = attrs.field(validator=checks.integer(0))
+    batch: int = attrs.field(validator=checks.integer(0))
+
+
+@attrs.frozen
+class Address:
+    """Where a draw is made: a seed, a stream (what for), and up to three numbers (the layer, the epoch, …)."""
+
+    seed: int
+    stream: int
+    where: tuple[int, ...]
+
+
+@lru_cache(maxsize=64)
+def _key(seed: int, stream: int) -> tuple[int, int]:
+    first, second = np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(2, np.uint64)
+    return int(first), int(second)
+
+
+def words(at: Address, n: int) -> Words:
+    """The first n raw 64-bit words at an address."""
+    # The lowest counter word counts the draws at this address; the others are the address.
+    counter = [0, *at.where, 0, 0, 0][:4]
+    key = np.array(_key(at.seed, at.stream), dtype=np.uint64)
+    return np.random.Philox(key=key, counter=np.array(counter, dtype=np.uint64)).random_raw(n)
+
+
+def uniform(at: Address, n: int) -> Floats:
+    """n numbers, uniform in [0, 1), multiples of 2⁻⁵³."""
+    return (words(at, n) >> np.uint64(11)) * 2.0**-53
+
+
+def normal(at: Address, n: int) -> Floats:
+    """n standard normal numbers (Box and Muller, "A note on the generation of random normal deviates", 1958)."""
+    u = uniform(at, 2 * ((n + 1) // 2)).reshape(2, -1)
+    radius = np.sqrt(-2 * np.log1p(-u[0]))
+    angle = 2 * np.pi * u[1]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n]
+
+
+def permutation(at: Address, n: int) -> NDArray[np.int64]:
+    """The numbers 0 … n − 1 in a random order: random words with the index in the low bits, sorted."""
+    low = np.uint64((1 << max(n - 1, 1).bit_length()) - 1)
+    drawn = (words(at, n) & ~low) | np.arange(n, dtype=np.uint64)
+    drawn.sort()
+    return (drawn & low).astype(np.int64)
+
+
+def keep_mask(at: Address, shape: tuple[int, ...], drop: int) -> NDArray[np.bool_]:
+    """A mask that is False with probability drop / 2¹⁶, from 16 bits an element."""
+    n = int(np.prod(shape))
+    bits = words(at, -(-n // 4)).astype("<u8", copy=False).view("<u2")[:n]
+    return (bits >= drop).reshape(shape)

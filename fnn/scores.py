@@ -1,0 +1,76 @@
+"""Accuracy and r2: what a prediction is worth, as numbers without a network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fnn import checks
+from fnn.arrays import Array
+
+
+def accuracy(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
+    """The share of predictions that equal y: Σ w·[ŷ = y] / Σ w.
+
+    Args:
+        y: the labels, shape (n,), or (n, outputs) for several questions with yes or no; of integers or booleans.
+        predicted: of the same shape, as `fnn.predict` returns them. Several outputs count one by one.
+        sample_weight: n weights, at least 0.
+
+    Raises:
+        ValueError: for shapes that differ, no rows, or a weight below 0.
+
+    >>> accuracy(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2]))
+    0.75
+    """
+    y, predicted = _pair("accuracy", y, predicted, "bui")
+    right = rows_right(y, predicted)
+    if sample_weight is None:
+        return float(right.mean())
+    w = checks.weights("accuracy", sample_weight, len(y))
+    return float((w * right).sum(dtype=np.float64) / w.sum(dtype=np.float64))
+
+
+def rows_right(y: Array, predicted: Array) -> Array:
+    """The share of each row's predictions that equal y."""
+    right: Array = y == predicted
+    if right.ndim == 2:
+        right = right.mean(axis=1)
+    return right
+
+
+def r2(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
+    """The coefficient of determination, 1 − Σ w·(y − ŷ)² / Σ w·(y − ȳ)², its mean over outputs.
+
+    1 is perfect, 0 is what predicting the mean ȳ gives, and there is no lower end. For an output whose y is
+    constant it is 1 when it is predicted exactly, else 0, as in scikit-learn.
+
+    Args:
+        y: the targets, shape (n,) or (n, outputs).
+        predicted: of the same shape.
+        sample_weight: n weights, at least 0.
+
+    Raises:
+        ValueError: for shapes that differ, no rows, NaN or infinity, or a weight below 0.
+
+    >>> round(r2(np.array([3.0, -0.5, 2.0, 7.0]), np.array([2.5, 0.0, 2.0, 8.0])), 6)
+    0.948608
+    """
+    y, predicted = _pair("r2", y, predicted, "buif")
+    y, predicted = (a.astype(np.float64).reshape(len(y), -1) for a in (y, predicted))
+    w = np.ones(len(y)) if sample_weight is None else checks.weights("r2", sample_weight, len(y))
+    w = w[:, None] / w.sum(dtype=np.float64)
+    left = (w * np.square(y - predicted)).sum(axis=0)
+    spread = (w * np.square(y - (w * y).sum(axis=0))).sum(axis=0)
+    constant = spread == 0
+    each = np.where(constant, left == 0, 1 - left / np.where(constant, 1, spread))
+    return float(each.mean())
+
+
+def _pair(where: str, y: Array, predicted: Array, kinds: str) -> tuple[Array, Array]:
+    y, predicted = checks.numeric(where, "y", y, kinds), checks.numeric(where, "predicted", predicted, kinds)
+    if y.shape != predicted.shape or y.ndim not in (1, 2) or y.size == 0:
+        rule = f"must have the shape of `y`, {y.shape}" if y.size else "must have at least one row"
+        raise checks.problem(ValueError, where, "predicted", rule, str(predicted.shape))
+    checks.finite(where, "y", y)
+    checks.finite(where, "predicted", predicted)
+    return y, predicted
