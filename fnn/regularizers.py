@@ -56,7 +56,8 @@ def clip(g: Floats, value: float | None, norm: float | None) -> Floats:
     if value is not None:
         g = np.clip(g, -value, value)
     if norm is not None:
-        length = math.sqrt(np.dot(g, g))
+        with np.errstate(over="ignore"):
+            length = math.sqrt(np.dot(g, g))
         if length == math.inf:  # the squares overflowed
             length = float(np.linalg.norm(g.astype(np.float64)))
         if length > norm:

@@ -93,9 +93,13 @@ def history_table(run: TrainState) -> str:
     >>> data = fnn.Dataset(np.eye(2), np.arange(2))
     >>> run = fnn.fit(fnn.mlp(2, 2), data, epochs=2, optimizer=fnn.SGD(0))
     >>> print(fnn.history_table(run))
-    3
+    epoch    loss  accuracy
+    1      0.2372    1.0000
+    2      0.2372    1.0000
     """
-    names = [f.name for f in attrs.fields(EpochRecord) if any(getattr(r, f.name) is not None for r in run.history)]
+    checks.instance("history_table", "run", run, TrainState)
+    optional = [field.name for field in attrs.fields(EpochRecord)][2:]
+    names = ["epoch", "loss", *(n for n in optional if any(getattr(r, n) is not None for r in run.history))]
     return table(names, [[getattr(record, name) for name in names] for record in run.history])
 
 

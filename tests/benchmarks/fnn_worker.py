@@ -7,7 +7,7 @@ import numpy as np
 
 import fnn
 
-train, _ = fnn.load_mnist(sys.argv[1])
+train, test = fnn.load_mnist(sys.argv[1])
 network = fnn.mlp(784, 256, 128, 10, input_scale=1 / 255)
 run = fnn.start(network, optimizer=fnn.Adam(1e-3), batch_size=64)
 steps = -(-len(train) // 64)

@@ -1,0 +1,152 @@
+"""The laws of the design, on random networks, data, dtypes and memory orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fnn
+
+KEY = fnn.Key(seed=0, epoch=1, batch=2)
+activations = st.sampled_from(["sigmoid", "tanh", "relu", "elu", "gelu", "silu", "softplus", "leaky_relu", "softmax"])
+hidden_layers = st.lists(
+    st.one_of(
+        st.builds(fnn.Dense, st.integers(1, 7), activations, l2=st.sampled_from([0.0, 0.1])),
+        st.builds(fnn.BatchNorm, activations),
+        st.builds(fnn.Dropout, st.sampled_from([0.0, 0.2, 0.7])),
+    ),
+    max_size=4,
+)
+heads = st.sampled_from(
+    [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy"), ("identity", "mse"), ("tanh", "huber")]
+)
+
+
+@st.composite
+def cases(draw: Any) -> tuple[fnn.Network, fnn.Params, Any, Any]:
+    """A network, float64 parameters, x and y."""
+    inputs, outputs, n = draw(st.integers(1, 6)), draw(st.integers(2, 4)), draw(st.integers(1, 9))
+    output, loss = draw(heads)
+    layers = (*draw(hidden_layers), fnn.Dense(outputs, output))
+    network = fnn.Network(inputs, layers, loss=loss, input_scale=draw(st.sampled_from([1.0, 0.3])))
+    params = fnn.init_params(network, seed=draw(st.integers(0, 99)), dtype=np.float64)
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    y = rng.integers(0, outputs, n) if loss == "cross_entropy" else rng.uniform(0, 1, (n, outputs))
+    return network, params, rng.standard_normal((n, inputs)), y
+
+
+@given(cases(), st.data())
+@settings(deadline=None, max_examples=60)
+def test_weight_2_is_the_row_twice_and_weight_0_the_row_left_out(case: Any, data: Any) -> None:
+    network, params, x, y = case
+    w = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(x), max_size=len(x)).filter(any)))
+    rows = np.repeat(np.arange(len(x)), w)
+    value, g = fnn.loss_and_grads(network, params, x, y, sample_weight=w)
+    expected, expected_g = fnn.loss_and_grads(network, params, x[rows], y[rows])
+    assert value == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(g.vector, expected_g.vector, rtol=1e-9, atol=1e-13)
+    total = fnn.evaluate(network, params, fnn.Dataset(x, y, w))
+    listed = fnn.evaluate(network, params, fnn.Dataset(x, y, rows=rows))
+    assert total.loss == pytest.approx(listed.loss, rel=1e-12)
+    if network.answers != "values":
+        assert total.accuracy == pytest.approx(listed.accuracy, rel=1e-12)
+    else:
+        assert total.r2 == pytest.approx(listed.r2, rel=1e-9)
+
+
+@given(cases(), st.sampled_from([np.float32, np.float64]))
+@settings(deadline=None, max_examples=60)
+def test_a_row_is_the_same_alone_and_within_a_batch(case: Any, dtype: Any) -> None:
+    network, params, x, _ = case
+    params = fnn.Params(params.layout, params.vector.astype(dtype), params.running)
+    together = fnn.forward(network, params, x)
+    assert together.dtype == dtype
+    for i, row in enumerate(x):
+        alone = fnn.forward(network, params, row[None])
+        np.testing.assert_allclose(alone[0], together[i], rtol=2e-5 if dtype == np.float32 else 1e-12, atol=1e-6)
+
+
+@given(cases())
+@settings(deadline=None, max_examples=60)
+def test_memory_order_strides_and_dtype_of_x_change_no_number(case: Any) -> None:
+    network, params, x, y = case
+    whole = np.round(x * 20).clip(-100, 100)
+    expected = fnn.loss_and_grads(network, params, whole, y, key=KEY)
+    wide = np.zeros((2 * len(x), x.shape[1]))
+    wide[::2] = whole
+    for same in (np.asfortranarray(whole), wide[::2], whole.astype(np.int8), whole.astype(">f8"), whole.tolist()):
+        value, g = fnn.loss_and_grads(network, params, same, y, key=KEY)
+        assert value == pytest.approx(expected[0], rel=1e-12)
+        np.testing.assert_allclose(g.vector, expected[1].vector, rtol=1e-9, atol=1e-12)
+
+
+@given(st.integers(0, 50), activations.filter(lambda name: name != "softmax"))
+@settings(deadline=None, max_examples=30)
+def test_permuted_hidden_units_give_the_same_outputs(seed: int, activation: Any) -> None:
+    network = fnn.mlp(5, 8, 3, activation=activation)
+    params = fnn.init_params(network, seed=seed, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    order, x = rng.permutation(8), rng.standard_normal((6, 5))
+    first, second = params
+    mixed = fnn.pack_params(network, [first.weight[:, order], first.bias[order], second.weight[order], second.bias])
+    assert fnn.digest(mixed) != fnn.digest(params) or (order == np.arange(8)).all()
+    np.testing.assert_allclose(fnn.forward(network, mixed, x), fnn.forward(network, params, x), rtol=1e-12)
+
+
+@given(cases())
+@settings(deadline=None, max_examples=40)
+def test_without_a_key_dropout_does_nothing(case: Any) -> None:
+    network, params, x, y = case
+    kept = [(layer, p) for layer, p in zip(network.layers, params, strict=True) if not isinstance(layer, fnn.Dropout)]
+    without = attrs.evolve(network, layers=[layer for layer, _ in kept])
+    tensors = [t for _, p in kept for t in p if t.size]
+    same = fnn.pack_params(without, tensors)
+    assert fnn.loss(without, same, x, y) == fnn.loss(network, params, x, y)
+    assert np.array_equal(fnn.forward(without, same, x), fnn.forward(network, params, x))
+
+
+def test_dropouts_expectation_is_inference() -> None:
+    network = fnn.Network(3, (fnn.Dropout(0.3), fnn.Dense(2)), loss="mse")
+    params = fnn.init_params(network, seed=0, dtype=np.float64)
+    x = np.array([[1.0, -2.0, 0.5]])
+    target = np.zeros((1, 2))
+    a = np.array([fnn.grads(network, params, x, target, key=fnn.Key(0, e, 0))[1].bias for e in range(4000)])
+    exact = fnn.grads(network, params, x, target)[1].bias  # linear in the outputs, so the mean of one is the other's
+    assert (np.abs(a.mean(axis=0) - exact) < 5 * a.std(axis=0) / 4000**0.5).all()
+    assert (a.std(axis=0) > 0.1 * np.abs(exact)).all()
+
+
+def test_large_inputs_go_through_in_tiles() -> None:
+    network = fnn.mlp(3, 4, 2)
+    params = fnn.init_params(network, seed=0, dtype=np.float64)
+    x = np.random.default_rng(0).standard_normal((5000, 3))
+    out = fnn.forward(network, params, x)
+    expected = np.concatenate([fnn.forward(network, params, part) for part in np.array_split(x, 7)])
+    np.testing.assert_allclose(out, expected, rtol=1e-12)
+    y = np.arange(5000) % 2
+    result = fnn.evaluate(network, params, fnn.Dataset(x, y))
+    assert result.loss == pytest.approx(fnn.loss(network, params, x, y), rel=1e-12)
+    assert result.accuracy == fnn.accuracy(y, fnn.predict(network, params, x))
+
+
+def test_predictions_by_kind_of_network() -> None:
+    x = np.array([[1.0, 3.0, 2.0], [-1.0, -2.0, -1.0]])
+    eye, zero = np.eye(3), np.zeros(3)
+    for output, loss, expected in [
+        ("softmax", "cross_entropy", [1, 0]),
+        ("softmax", "mse", [1, 0]),
+        ("sigmoid", "binary_cross_entropy", [[1, 1, 1], [0, 0, 0]]),
+        ("identity", "mse", x.tolist()),
+    ]:
+        network = fnn.mlp(3, 3, output=output, loss=loss)  # type: ignore[arg-type]
+        assert fnn.predict(network, fnn.pack_params(network, [eye, zero]), x).tolist() == expected
+    one = fnn.mlp(3, 1, output="sigmoid", loss="binary_cross_entropy")
+    params = fnn.pack_params(one, [[[1.0], [0.0], [0.0]], [1.0]])
+    assert fnn.predict(one, params, x).tolist() == [1, 1]  # the second is 0.5 exactly
+    line = fnn.mlp(3, 1, output="identity", loss="mse")
+    assert fnn.predict(line, fnn.pack_params(line, [[[1.0], [0.0], [0.0]], [1.0]]), x).tolist() == [2, 0]

@@ -1,0 +1,110 @@
+"""The README's code runs as it stands, and prints the numbers beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+NUMBER = re.compile(r"-?\d[\d,]*\.?\d*(?:e-?\d+)?")
+
+
+def promised(block: str) -> list[str]:
+    """What the comments behind the prints say, in order."""
+    return [line.split("#", 1)[1].strip() for line in block.splitlines() if line.startswith("print(") and "#" in line]
+
+
+def same(printed: str, comment: str) -> bool:
+    """The same text, with numbers that come from training within 0.01."""
+    if NUMBER.sub("", printed) != NUMBER.sub("", comment):
+        return False
+    pairs = zip(NUMBER.findall(printed), NUMBER.findall(comment), strict=True)
+    return all(a == b or ("." in b and abs(float(a) - float(b)) <= 0.01) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("printed", "comment", "is_same"),
+    [
+        ("0.9722222", "0.9722", True),
+        ("0.9611", "0.9722", False),
+        ("Params(4,938 float32 numbers)", "Params(4,939 float32 numbers)", False),
+        ("True", "False", False),
+        ("[1. 1.]", "[1. 1.]", True),
+    ],
+)
+def test_the_comparison_is_one(printed: str, comment: str, is_same: bool) -> None:
+    assert same(printed, comment) is is_same
+
+
+def test_every_block_runs_and_prints_what_it_says() -> None:
+    names: dict[str, Any] = {"__name__": "readme"}
+    checked = 0
+    for block in BLOCKS:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(block, "README.md", "exec"), names)
+        comments = promised(block)
+        if comments:
+            for line, comment in zip(out.getvalue().splitlines(), comments, strict=True):
+                assert same(line, comment), f"{line!r} is not {comment!r}"
+                checked += 1
+        else:
+            assert out.getvalue().startswith("epoch    loss")
+    assert checked == 5
+
+
+def test_the_first_code_is_within_ten_lines_and_the_whole_within_two_hundred() -> None:
+    lines = README.splitlines()
+    assert lines[4] == "```python"
+    assert len(BLOCKS[0].splitlines()) <= 10
+    assert BLOCKS[0].splitlines()[-1].startswith("print(")
+    assert len(lines) <= 200
+
+
+@pytest.mark.parametrize("name", ["digits.py", "mnist.py"])
+def test_an_example_has_help_and_is_short(name: str) -> None:
+    path = ROOT / "examples" / name
+    result = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("usage: ")
+    assert len(path.read_text().splitlines()) < 80
+
+
+def test_the_digits_example_prints_its_table_accuracy_and_report() -> None:
+    command = [sys.executable, str(ROOT / "examples" / "digits.py"), "--epochs", "20"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = result.stdout.splitlines()
+    table = next(i for i, line in enumerate(lines) if line.split()[:2] == ["epoch", "loss"])
+    assert [line.split()[0] for line in lines[table + 1 : table + 21]] == [str(n) for n in range(1, 21)]
+    accuracy = next(line for line in lines if line.startswith("test accuracy"))
+    assert float(accuracy.split()[2].rstrip(",")) >= 0.93
+    assert lines[-1].split()[0] == "accuracy"
+    assert "epoch 20/20" in result.stderr
+
+
+def test_the_mnist_example_trains_on_a_folder(mnist_folder: Path) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "mnist.py"), "--data", str(mnist_folder), "--epochs", "1"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Dense relu     784×256" in result.stdout
+    assert "test accuracy" in result.stdout
+    assert "true \\ predicted" in result.stdout
+
+
+@pytest.fixture
+def mnist_folder(tmp_path: Path) -> Path:
+    """The four IDX files, of a few made-up images."""
+    for part, n in (("train", 120), ("t10k", 30)):
+        pixels = bytes((i * 7 + j) % 256 for i in range(n) for j in range(784))
+        header = bytes([0, 0, 8, 3]) + b"".join(size.to_bytes(4, "big") for size in (n, 28, 28))
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(header + pixels)
+        labels = bytes(i % 10 for i in range(n))
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1]) + n.to_bytes(4, "big") + labels)
+    return tmp_path
