@@ -60,9 +60,10 @@ from fnn.optimizers import (
 from fnn.params import LayerParams, Layout, Params
 from fnn.passes import forward, grads, loss, loss_and_grads, predict, project
 from fnn.randomness import Key
+from fnn.runs import EpochRecord, Recipe, TrainState, history_table, start
 from fnn.schedules import Constant, Cosine, Schedule
 from fnn.scores import accuracy, r2
-from fnn.training import EpochRecord, Recipe, TrainState, end_epoch, history_table, start, train, train_step
+from fnn.training import end_epoch, train, train_step
 
 __all__ = [
     "MAE",

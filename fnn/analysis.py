@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 
 from fnn import checks
 from fnn.arrays import Floats, freeze
+from fnn.backprop import Prepared, mean_loss, penalties, run_forward
 from fnn.network import Network
 from fnn.params import Params
-from fnn.passes import Prepared, check_batch, grads, mean_loss, penalties, run_forward
+from fnn.passes import check_batch, grads
 from fnn.randomness import Key
 from fnn.tables import table
 

@@ -5,20 +5,11 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from fnn.backprop import answers, cast_x, cast_y, loss_rows, run_forward, tiles, true_answers
 from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
-from fnn.passes import (
-    answers,
-    cast_x,
-    cast_y,
-    check_data,
-    check_model,
-    loss_rows,
-    run_forward,
-    tiles,
-    true_answers,
-)
+from fnn.passes import check_data, check_model
 from fnn.scores import accuracy, r2
 
 

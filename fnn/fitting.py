@@ -11,7 +11,8 @@ import attrs
 from fnn import checks
 from fnn.dataset import Dataset, batch_count, split
 from fnn.network import Network
-from fnn.training import Settings, TrainState, begin, train
+from fnn.runs import Settings, TrainState
+from fnn.training import begin, train
 
 
 def fit(

@@ -91,6 +91,12 @@ class Network:
         """Whether the loss is computed from the last layer's z rather than its a."""
         return isinstance(self.layers[-1].activation, getattr(self.loss, "after", ()))
 
+    @property
+    def targets(self) -> str:
+        """What the loss wants: "classes", "shares" (in [0, 1]), "values", or "any" (a user's loss)."""
+        kind: str = getattr(self.loss, "targets", "any")
+        return kind
+
     @cached_property
     def answers(self) -> str:
         """What `predict` returns: "classes" (indices), "yes_no" (0 or 1), or "values"."""

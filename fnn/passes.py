@@ -1,24 +1,20 @@
-"""Forward and back: what the network says, what it costs, and the gradient of that cost."""
+"""What the network says, what it costs, and the gradient of that cost: the public edge of the pass."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn import checks
 from fnn.arrays import Array, Floats, freeze
+from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, mean_loss, penalties, run_forward, tiles
 from fnn.dataset import Dataset
-from fnn.layers import Layer
 from fnn.network import Network
-from fnn.params import LayerParams, Params
+from fnn.params import Params
 from fnn.randomness import Key
-from fnn.regularizers import add_penalty_gradient, max_norm, penalty
-
-TILE = 2048  # rows that go through the network at once where nothing has to be kept
+from fnn.regularizers import max_norm
 
 
 def forward(network: Network, params: Params, x: ArrayLike) -> Floats:
@@ -45,7 +41,7 @@ def forward(network: Network, params: Params, x: ArrayLike) -> Floats:
     array([[0.689974]])
     """
     check_model("forward", network, params)
-    return outputs(network, params, checks.rows("forward", "x", x, network.inputs), "forward")
+    return _outputs(network, params, checks.rows("forward", "x", x, network.inputs), "forward")
 
 
 def predict(network: Network, params: Params, x: ArrayLike) -> Array:
@@ -71,7 +67,7 @@ def predict(network: Network, params: Params, x: ArrayLike) -> Array:
     array([1, 0])
     """
     check_model("predict", network, params)
-    return answers(network, outputs(network, params, checks.rows("predict", "x", x, network.inputs), "predict"))
+    return answers(network, _outputs(network, params, checks.rows("predict", "x", x, network.inputs), "predict"))
 
 
 def loss(
@@ -183,68 +179,7 @@ def project(network: Network, params: Params) -> Params:
     return Params(params.layout, freeze(vector), params.running)
 
 
-# What the functions above and the training are made of. Nothing below checks what it is given.
-
-
-class Prepared(NamedTuple):
-    """x and y as the pass wants them, and the weights."""
-
-    x: Floats
-    y: Array
-    sample_weight: Array | None
-
-
-class Layered(NamedTuple):
-    """What one layer leaves behind on the way forward."""
-
-    layer: Layer
-    p: LayerParams
-    kept: Any
-    z: Floats
-    a: Floats
-
-
-class Backprop(NamedTuple):
-    """The loss without penalties, the outputs that it is of, and the gradient with penalties."""
-
-    loss: float
-    outputs: Floats
-    grads: Params
-
-
-def cast_x(network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
-    """x in the params' dtype, scaled."""
-    if network.input_scale == 1:
-        return x.astype(dtype, copy=False)
-    scaled: Floats = np.multiply(x, dtype.type(network.input_scale), dtype=dtype, casting="unsafe")
-    return scaled
-
-
-def cast_y(network: Network, y: Array, dtype: np.dtype[Any]) -> Array:
-    """y as the loss wants it: integer labels as they are, the rest (n, outputs) in the params' dtype."""
-    kind = getattr(network.loss, "targets", "any")
-    if kind == "any" or (kind == "classes" and y.ndim == 1):
-        return y
-    return (y[:, None] if y.ndim == 1 else y).astype(dtype, copy=False)
-
-
-def run_forward(network: Network, params: Params, x: Floats, key: Key | None) -> list[Layered]:
-    """One pass, layer by layer, with all that the way back needs."""
-    passed = []
-    for index, layer in enumerate(network.layers):
-        p = params[index]
-        z, kept = layer.forward(p, x, key, index)
-        x = layer.activation.value(z)
-        passed.append(Layered(layer, p, kept, z, x))
-    return passed
-
-
-def tiles(n: int) -> Iterator[slice]:
-    """The rows 0 … n − 1 in pieces that bound the memory of a pass."""
-    return (slice(start, start + TILE) for start in range(0, n, TILE))
-
-
-def outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
+def _outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
     """The outputs for all rows of x, tile by tile; `where` is whom to blame for a number that is not finite."""
     out = np.empty((len(x), network.outputs), params.dtype)
     for tile in tiles(len(x)):
@@ -253,73 +188,6 @@ def outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
             a = layer.activation.value(layer.forward(params[index], a, None, index)[0])
         out[tile] = a
     return out
-
-
-def answers(network: Network, a: Floats) -> Array:
-    """What `predict` makes of the outputs."""
-    if network.answers == "classes":
-        index: Array = a.argmax(axis=1)
-        return index
-    answer = a if network.answers == "values" else (a >= 0.5).astype(np.int64)
-    return answer[:, 0] if answer.shape[1] == 1 else answer
-
-
-def true_answers(network: Network, y: Array) -> Array:
-    """The targets in the form of `predict`'s answers."""
-    if network.answers == "classes" and y.ndim == 1:
-        return y
-    return answers(network, y[:, None] if y.ndim == 1 else y)
-
-
-def loss_rows(network: Network, last: Layered, y: Array) -> Floats:
-    """The loss of each row, from the logits where the loss can."""
-    if network.from_logits:
-        rows: Floats = network.loss.rows_from_logits(last.z, y)  # type: ignore[attr-defined]  # `after` says so
-        return rows
-    return network.loss.rows(last.a, y)
-
-
-def mean_loss(network: Network, last: Layered, batch: Prepared) -> float:
-    """The weighted mean of the rows' losses, without penalties; summed in float64."""
-    rows = loss_rows(network, last, batch.y)
-    if batch.sample_weight is None:
-        return float(rows.sum(dtype=np.float64)) / len(rows)
-    w = batch.sample_weight
-    return float((w * rows).sum(dtype=np.float64)) / float(w.sum(dtype=np.float64))
-
-
-def penalties(network: Network, params: Params) -> float:
-    """What l1 and l2 add to the objective."""
-    return math.fsum(penalty(params[i].weight, layer.l1, layer.l2) for i, layer in network.dense)
-
-
-def backprop(network: Network, params: Params, batch: Prepared, key: Key | None) -> Backprop:
-    """One pass forward and one back."""
-    passed = run_forward(network, params, batch.x, key)
-    vector = np.empty(params.layout.size, params.dtype)
-    running = np.empty(params.layout.running_size, params.dtype)
-    g = params.layout.views(vector, running)
-    dz = _output_delta(network, passed[-1], batch)
-    for index in reversed(range(len(passed))):
-        layer, p, kept, _, _ = passed[index]
-        da = layer.backward(p, kept, dz, g[index], index > 0)
-        if index:
-            before = passed[index - 1]
-            dz = before.layer.activation.vjp(before.z, before.a, da)
-    for index, layer in network.dense:
-        add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
-    grads = Params(params.layout, freeze(vector), freeze(running))
-    return Backprop(mean_loss(network, passed[-1], batch), passed[-1].a, grads)
-
-
-def _output_delta(network: Network, last: Layered, batch: Prepared) -> Floats:
-    """The derivative of the mean loss by the last layer's z."""
-    w = batch.sample_weight
-    share: Any = 1 / len(batch.x) if w is None else (w / w.sum(dtype=np.float64)).astype(last.a.dtype)[:, None]
-    if network.from_logits:
-        dz: Floats = share * network.loss.vjp_from_logits(last.a, batch.y)  # type: ignore[attr-defined]  # as above
-        return dz
-    return last.layer.activation.vjp(last.z, last.a, share * network.loss.vjp(last.a, batch.y))
 
 
 def check_model(where: str, network: Network, params: Params) -> None:
@@ -360,7 +228,7 @@ def check_batch(
 
 def check_targets(where: str, network: Network, y: ArrayLike, n: int) -> Array:
     """y, refused where it is not n targets of the network's loss."""
-    return checks.targets(where, y, n, network.outputs, getattr(network.loss, "targets", "any"))
+    return checks.targets(where, y, n, network.outputs, network.targets)
 
 
 def check_data(where: str, name: str, network: Network, data: Dataset) -> None:

@@ -1,0 +1,172 @@
+"""A training run as a record: what it is made by, where it is, and what it has been."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict, get_args
+
+import attrs
+
+from fnn import checks
+from fnn.arrays import State
+from fnn.network import Network, init_params
+from fnn.optimizers import Adam, Optimizer, valid_optimizer
+from fnn.params import Params
+from fnn.passes import check_model
+from fnn.tables import table
+
+Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy", "val_r2"]
+
+
+def _valid_batch_size(recipe: Any, field: Any, value: Any) -> None:
+    if value is not None:
+        checks.integer(1)(recipe, field, value)
+
+
+@attrs.frozen(cache_hash=True)
+class Recipe:
+    """What a run is made by: with the data, all that its numbers depend on.
+
+    Args:
+        network: the spec.
+        optimizer: `SGD`, `Momentum`, `RMSProp`, `Adam`, `AdamW`, or a user's own.
+        batch_size: at least 1; None is the full batch.
+        seed: of the first parameters, the shuffles and the masks; 0 … 2⁶⁴ − 1.
+        monitor: the quantity of an epoch's record by which `best` is chosen, losses the lower, scores the
+            higher the better. None is "val_loss" where there is validation data, else "loss".
+    """
+
+    network: Network = attrs.field()
+    optimizer: Optimizer = attrs.field(default=Adam(), validator=valid_optimizer)
+    batch_size: int | None = attrs.field(default=64, validator=_valid_batch_size)
+    seed: int = attrs.field(default=0, validator=checks.integer(0))
+    monitor: Monitor | None = attrs.field(default=None)
+
+    def __attrs_post_init__(self) -> None:
+        checks.instance("Recipe", "network", self.network, Network)
+        checks.seed("Recipe", self.seed)
+        checks.choice("Recipe", "monitor", self.monitor, (None, *get_args(Monitor)))
+
+
+@attrs.frozen
+class EpochRecord:
+    """One epoch of a run's history.
+
+    Attributes:
+        epoch: 1, 2, …
+        loss: the weighted mean over the epoch's rows of their losses in training, as the parameters went,
+            without penalties, so that it compares with val_loss.
+        accuracy: the share of right answers in training; None for a network whose answers are numbers.
+        val_loss: the loss on the validation data after the epoch; None where there is none.
+        val_accuracy: and the accuracy.
+        val_r2: or the coefficient of determination.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    val_r2: float | None = None
+
+
+def history_table(run: TrainState) -> str:
+    """The run's history as a text table, one line an epoch, without the quantities that it does not have.
+
+    >>> import numpy as np, fnn
+    >>> data = fnn.Dataset(np.eye(2), np.arange(2))
+    >>> run = fnn.fit(fnn.mlp(2, 2), data, epochs=2, optimizer=fnn.SGD(0))
+    >>> print(fnn.history_table(run))
+    epoch    loss  accuracy
+    1      0.2372    1.0000
+    2      0.2372    1.0000
+    """
+    checks.instance("history_table", "run", run, TrainState)
+    optional = [field.name for field in attrs.fields(EpochRecord)][2:]
+    names = ["epoch", "loss", *(n for n in optional if any(getattr(r, n) is not None for r in run.history))]
+    return table(names, [[getattr(record, name) for name in names] for record in run.history])
+
+
+@attrs.frozen
+class Sums:
+    """The unfinished epoch's sums over rows: of weights, of weighted losses, of weighted right answers."""
+
+    weight: float = 0.0
+    loss: float = 0.0
+    right: float = 0.0
+
+
+@attrs.frozen(eq=False, repr=False)
+class TrainState(State):
+    """A training run at a moment: all that going on exactly from there needs, and nothing else.
+
+    Attributes:
+        recipe: what the run is made by.
+        params: the last parameters.
+        optimizer_state: the optimizer's.
+        epoch: how many epochs have ended.
+        batch: how many steps the unfinished one has made.
+        sums: the unfinished epoch's running sums.
+        best: the parameters after the best epoch by the monitored quantity; the first ones before there is one.
+        best_epoch: its number, 0 before there is one.
+        history: a record for each epoch that has ended.
+        stopped: why `fit` stopped: "epochs", "patience" or "interrupted"; None in a run that is under way.
+    """
+
+    recipe: Recipe
+    params: Params
+    optimizer_state: Any
+    epoch: int
+    batch: int
+    sums: Sums
+    best: Params
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+    stopped: str | None = None
+
+    def __repr__(self) -> str:
+        last = f", {self.history[-1]}" if self.history else ""
+        stopped = f", stopped by {self.stopped}" if self.stopped else ""
+        return f"TrainState(epoch {self.epoch}, batch {self.batch}, best epoch {self.best_epoch}{last}{stopped})"
+
+
+class Settings(TypedDict, total=False):
+    """What `start` takes, and `train` and `fit` hand on to it."""
+
+    optimizer: Optimizer
+    batch_size: int | None
+    seed: int
+    monitor: Monitor | None
+    params: Params
+
+
+def start(
+    network: Network,
+    *,
+    optimizer: Optimizer = Adam(),  # noqa: B008  # it is frozen
+    batch_size: int | None = 64,
+    seed: int = 0,
+    monitor: Monitor | None = None,
+    params: Params | None = None,
+) -> TrainState:
+    """A run before its first step.
+
+    Args:
+        network: the spec.
+        optimizer: as in `Recipe`, like the next three.
+        batch_size: as in `Recipe`.
+        seed: as in `Recipe`.
+        monitor: as in `Recipe`.
+        params: to begin from; None is `init_params(network, seed)`.
+
+    Raises:
+        TypeError, ValueError: for settings that are none, or params of another network.
+
+    >>> import fnn
+    >>> fnn.start(fnn.mlp(2, 2), optimizer=fnn.SGD(0.1), batch_size=10)
+    TrainState(epoch 0, batch 0, best epoch 0)
+    """
+    recipe = Recipe(network, optimizer, batch_size, seed, monitor)
+    if params is None:
+        params = init_params(network, recipe.seed)
+    check_model("start", network, params)
+    return TrainState(recipe, params, optimizer.init(params), 0, 0, Sums(), params, 0, ())
