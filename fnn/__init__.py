@@ -15,9 +15,10 @@ from fnn.activations import (
     Tanh,
 )
 from fnn.analysis import GradientCheck, Summary, check_grads, summary
-from fnn.arrays import State, digest
+from fnn.arrays import State, digest, sealed
 from fnn.data import load_digits, load_idx, load_mnist, load_openml
 from fnn.dataset import Batch, Dataset, batches, split
+from fnn.descent import Optimizer, init, step
 from fnn.evaluation import Evaluation, evaluate
 from fnn.fitting import fit
 from fnn.initializers import (
@@ -40,7 +41,6 @@ from fnn.optimizers import (
     AdamW,
     Momentum,
     MomentumState,
-    Optimizer,
     RMSProp,
     RMSPropState,
     SGDState,
@@ -48,14 +48,12 @@ from fnn.optimizers import (
     adam_step,
     adamw_init,
     adamw_step,
-    init,
     momentum_init,
     momentum_step,
     rmsprop_init,
     rmsprop_step,
     sgd_init,
     sgd_step,
-    step,
 )
 from fnn.params import LayerParams, Layout, Params
 from fnn.passes import forward, grads, loss, loss_and_grads, predict, project
@@ -158,6 +156,7 @@ __all__ = [
     "r2",
     "rmsprop_init",
     "rmsprop_step",
+    "sealed",
     "sgd_init",
     "sgd_step",
     "split",

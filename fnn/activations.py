@@ -80,7 +80,7 @@ class Sigmoid:
         return a
 
     def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
-        return da * a * (1 - a)
+        return da * a * self.value(-z)  # not 1 − a, which loses its digits where a is near 1
 
 
 @attrs.frozen(cache_hash=True)
@@ -96,7 +96,9 @@ class Tanh:
         return np.tanh(z)
 
     def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
-        return da * (1 - a * a)
+        e = np.exp(-2 * np.abs(z))
+        slope: Floats = 4 * e / np.square(1 + e)  # not 1 − a², which loses its digits where |a| is near 1
+        return da * slope
 
 
 @attrs.frozen(cache_hash=True)
@@ -176,7 +178,8 @@ class Gelu:
     def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
         from scipy.special import ndtr
 
-        slope: Floats = ndtr(z) + z * np.exp(-0.5 * z * z) * (2 * np.pi) ** -0.5
+        near = np.clip(z, -50, 50)  # beyond, exp(−½z²) is 0, and z² may overflow
+        slope: Floats = ndtr(z) + near * np.exp(-0.5 * near * near) * (2 * np.pi) ** -0.5
         return da * slope
 
 
@@ -228,6 +231,8 @@ class Softmax:
         return a
 
     def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        # The largest a's da is taken out first, so that nothing cancels where that a is near 1.
+        da = da - np.take_along_axis(da, a.argmax(axis=1)[:, None], axis=1)
         mean: Floats = (da * a).sum(axis=1, keepdims=True)
         return a * (da - mean)
 

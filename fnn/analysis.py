@@ -15,7 +15,7 @@ from fnn.arrays import Floats, freeze
 from fnn.backprop import Prepared, mean_loss, penalties, run_forward
 from fnn.network import Network
 from fnn.params import Params
-from fnn.passes import check_batch, grads
+from fnn.passes import check_batch, check_model, grads
 from fnn.randomness import Key
 from fnn.tables import table
 
@@ -33,7 +33,12 @@ class LayerSummary:
 
 @attrs.frozen
 class Summary:
-    """A network's layers and the number of its trained parameters; prints as a table."""
+    """A network's layers and the number of its trained parameters; prints as a table.
+
+    Attributes:
+        layers: one `LayerSummary` each.
+        parameters: how many numbers are trained.
+    """
 
     layers: tuple[LayerSummary, ...]
     parameters: int
@@ -102,7 +107,11 @@ class TensorCheck:
 
 @attrs.frozen
 class GradientCheck:
-    """The check of a network's gradients, tensor by tensor; prints as a table. True when every tensor is ok."""
+    """The check of a network's gradients; prints as a table, and is true when every tensor is ok.
+
+    Attributes:
+        tensors: one `TensorCheck` each.
+    """
 
     tensors: tuple[TensorCheck, ...]
 
@@ -152,6 +161,7 @@ def check_grads(
     >>> fnn.check_grads(network, params, [[0.5, -1.0]], [1]).ok
     True
     """
+    check_model("check_grads", network, params)
     params = Params(network.layout, params.vector.astype(np.float64), params.running)
     batch = check_batch("check_grads", network, params, x, y, sample_weight, key)
     g = grads(network, params, x, y, sample_weight, key)
@@ -161,11 +171,11 @@ def check_grads(
     for name, size in _tensors(network):
         index = start + np.unique(np.linspace(0, size - 1, min(size, MOST)).round().astype(int))
         start += size
-        differences = np.array([_difference(network, params, int(i), batch, key) for i in index])
-        smooth = ~np.isnan(differences)
+        pairs = [_difference(network, params, int(i), batch, key) for i in index]
+        differences, smooth = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
         mine, numeric = g.vector[index][smooth], differences[smooth]
         allowed = 1e-6 * np.maximum(np.abs(mine), np.abs(numeric)) + 1e-9 * max(1, abs(loss))
-        worst = float((np.abs(mine - numeric) / allowed).max(initial=0))
+        worst = float((np.abs(mine - numeric) / allowed).max(initial=0))  # NaN stays NaN
         ok = worst <= 1  # so that NaN is not
         results.append(TensorCheck(name, size, int(smooth.sum()), int((~smooth).sum()), worst, ok))
     return GradientCheck(tuple(results))
@@ -178,8 +188,8 @@ def _tensors(network: Network) -> Iterator[tuple[str, int]]:
                 yield f"layers[{i}].{name}", math.prod(shape)
 
 
-def _difference(network: Network, params: Params, i: int, batch: Prepared, key: Key | None) -> float:
-    """The central difference by one number; NaN where a kink lies between."""
+def _difference(network: Network, params: Params, i: int, batch: Prepared, key: Key | None) -> tuple[float, bool]:
+    """The central difference by one number, and whether no kink lies between."""
     values, slopes = [], []
     for h in (STEP, -STEP):
         vector = params.vector.copy()
@@ -189,7 +199,7 @@ def _difference(network: Network, params: Params, i: int, batch: Prepared, key: 
         values.append(value)
         slopes.append(slope)
     jumps = np.abs(slopes[0] - slopes[1]) > 1e-3 * np.maximum(1, np.abs(slopes[0]))
-    return math.nan if jumps.any() else (values[0] - values[1]) / (2 * STEP)
+    return (values[0] - values[1]) / (2 * STEP), not jumps.any()
 
 
 def _objective(network: Network, params: Params, batch: Prepared, key: Key | None) -> tuple[float, Floats]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -30,11 +29,16 @@ def view(array: Array) -> Array:
 
 
 def sealed(array: Array) -> Array:
-    """The array itself when it is C-contiguous and nobody can write into it, else a frozen copy."""
+    """The array itself when it is C-contiguous and nobody can write into it, else a frozen copy.
+
+    >>> import numpy as np
+    >>> sealed(np.zeros(2)).flags.writeable
+    False
+    """
     owner: Any = array
     while isinstance(owner, np.ndarray) and not owner.flags.writeable:
         owner = owner.base
-    if type(array) is np.ndarray and array.flags.c_contiguous and not isinstance(owner, np.ndarray):
+    if type(array) is np.ndarray and array.flags.c_contiguous and (owner is None or isinstance(owner, bytes)):
         return array
     copy = np.array(array, order="C", subok=False)
     copy.flags.writeable = False
@@ -46,7 +50,16 @@ def _rebuild(cls: Callable[..., Any], fields: dict[str, Any]) -> Any:
 
 
 class State:
-    """A record of arrays. Copied or unpickled, it goes through its constructor, which seals them."""
+    """A record of arrays. Copied or unpickled, it goes through its constructor, which seals them.
+
+    The state of a user's own optimizer is an `attrs.frozen(eq=False)` subclass of it, whose array fields have
+    `converter=fnn.sealed`.
+
+    >>> import attrs, fnn, numpy as np, pickle
+    >>> params = fnn.init_params(fnn.mlp(2, 2), seed=0)
+    >>> pickle.loads(pickle.dumps(params)).vector.flags.writeable
+    False
+    """
 
     __slots__ = ()
 
@@ -73,6 +86,8 @@ def digest(state: object) -> str:
     >>> fnn.digest(params)
     '041aecc5983d34627db5a4c77d3310fa'
     """
+    import hashlib
+
     hasher = hashlib.blake2b(digest_size=16)
     _feed(hasher.update, state)
     return hasher.hexdigest()
@@ -80,8 +95,9 @@ def digest(state: object) -> str:
 
 def _feed(update: Callable[[bytes], None], value: Any) -> None:
     if isinstance(value, np.ndarray):
-        if value.dtype.hasobject:
-            raise TypeError("digest: an array of objects has no exact bytes.")
+        if value.dtype.hasobject or isinstance(value, np.ma.MaskedArray):
+            got = f"{'a masked array' if isinstance(value, np.ma.MaskedArray) else 'an array'} of {value.dtype}"
+            raise TypeError(f"digest: `state` must hold arrays of exact numbers, got {got}.")
         update(f"array {value.dtype.str} {value.shape};".encode())
         update(np.ascontiguousarray(value).tobytes())
     elif attrs.has(type(value)) or dataclasses.is_dataclass(value):
@@ -99,4 +115,5 @@ def _feed(update: Callable[[bytes], None], value: Any) -> None:
     elif value is None or isinstance(value, bool | int | str):
         update(f"{type(value).__name__} {value!r};".encode())
     else:
-        raise TypeError(f"digest: a {type(value).__name__} has no exact numbers to hash.")
+        rule = "must hold only arrays, records, tuples, numbers and text"
+        raise TypeError(f"digest: `state` {rule}, got a value of type {type(value).__name__}.")

@@ -140,6 +140,6 @@ def _output_delta(network: Network, last: Layered, batch: Prepared) -> Floats:
     w = batch.sample_weight
     share: Any = 1 / len(batch.x) if w is None else (w / w.sum(dtype=np.float64)).astype(last.a.dtype)[:, None]
     if network.from_logits:
-        dz: Floats = share * network.loss.vjp_from_logits(last.a, batch.y)  # type: ignore[attr-defined]  # as above
+        dz: Floats = share * network.loss.vjp_from_logits(last.z, last.a, batch.y)  # type: ignore[attr-defined]  # as above
         return dz
     return last.layer.activation.vjp(last.z, last.a, share * network.loss.vjp(last.a, batch.y))

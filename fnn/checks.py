@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import math
 import reprlib
+import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -61,21 +62,26 @@ def integer(least: int) -> Validator:
     return check
 
 
+def a_word(spec: Any, field: Any, value: Any) -> None:
+    """A validator: an int that fits 64 bits, as a seed must."""
+    word(type(spec).__name__, field.name, _plain(spec, field, value))
+
+
 def number(rule: str, holds: Callable[[float], bool]) -> Validator:
-    """A validator: a finite number for which `holds`; `rule` says so, as in "must be in [0, 1)"."""
+    """A validator: a finite number for which `holds`; `rule` says so, as in "number in [0, 1)"."""
 
     def check(spec: Any, field: Any, value: Any) -> None:
         value = _plain(spec, field, value)
         kind = TypeError if isinstance(value, bool) or not isinstance(value, int | float) else ValueError
-        if kind is TypeError or not math.isfinite(value) or not holds(value):
-            raise problem(kind, type(spec).__name__, field.name, f"must be a number {rule}", show(value))
+        if kind is TypeError or not -sys.float_info.max <= value <= sys.float_info.max or not holds(value):
+            raise problem(kind, type(spec).__name__, field.name, f"must be a {rule}", show(value))
 
     return check
 
 
-at_least_0 = number("of at least 0", lambda value: value >= 0)
-above_0 = number("above 0", lambda value: value > 0)
-from_0_below_1 = number("in [0, 1)", lambda value: 0 <= value < 1)
+at_least_0 = number("finite number of at least 0", lambda value: value >= 0)
+above_0 = number("finite number above 0", lambda value: value > 0)
+from_0_below_1 = number("number in [0, 1)", lambda value: 0 <= value < 1)
 
 
 def boolean(spec: Any, field: Any, value: Any) -> None:
@@ -111,7 +117,7 @@ def rate(a_number: Validator) -> Validator:
         try:
             a_number(spec, field, value)
         except TypeError:
-            rule = "must be a number, or a frozen record with __call__(step)"
+            rule = "must be a finite number, or a frozen record with __call__(step)"
             raise problem(TypeError, type(spec).__name__, field.name, rule, show(value)) from None
 
     return check
@@ -119,13 +125,13 @@ def rate(a_number: Validator) -> Validator:
 
 def is_record(value: object, methods: Collection[str]) -> bool:
     """Whether the value is a frozen record, attrs' or a dataclass, that has `methods`."""
-    if isinstance(value, type) or not (attrs.has(type(value)) or dataclasses.is_dataclass(value)):
-        return False
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return all(callable(getattr(value, method, None)) for method in methods)
+    kind = type(value)
+    if attrs.has(kind):
+        frozen = attrs.inspect(kind).is_frozen
+    else:
+        frozen = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    is_value = frozen and kind.__eq__ is not object.__eq__ and kind.__hash__ is not None
+    return is_value and all(callable(getattr(value, method, None)) for method in methods)
 
 
 # Arguments.
@@ -134,35 +140,49 @@ def is_record(value: object, methods: Collection[str]) -> bool:
 def instance(where: str, name: str, value: object, kind: type, fix: str = "") -> None:
     """Refuse a value that is not a `kind`."""
     if not isinstance(value, kind):
-        article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        rule = f"must be {article} {kind.__name__}"
-        raise problem(TypeError, where, name, rule, show(value) if fix else _kind_of(value), fix)
+        raise problem(TypeError, where, name, f"must be {_a(kind)}", _kind_of(value), fix)
+
+
+def exactly(where: str, name: str, value: object, kind: type, fix: str) -> None:
+    """Refuse a value whose type is not `kind` itself; that of a subclass too."""
+    if type(value) is not kind:
+        raise problem(TypeError, where, name, f"must be {_a(kind)}", _kind_of(value), fix)
+
+
+def _a(kind: type) -> str:
+    name = kind.__name__
+    return f"{'an' if name[0] in 'aeiouAEIO' or name[:2] in ('RM', 'SG', 'nd') else 'a'} {name}"  # an SGD
 
 
 def _kind_of(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
+    return "None" if value is None else f"the class {value.__name__}" if isinstance(value, type) else _a(type(value))
 
 
-def count(where: str, name: str, value: object, least: int, most: int | None = None) -> None:
-    """Refuse a value that is not an integer of at least `least` (and at most `most`)."""
-    rule = f"must be an integer of at least {least}" if most is None else f"must be in {least}..{most}"
-    if not _whole(value):
-        raise problem(TypeError, where, name, rule, show(value))
-    if value < least or (most is not None and value > most):  # type: ignore[operator]  # it is an int
-        raise problem(ValueError, where, name, rule, show(value))
+def count(where: str, name: str, value: object, least: int) -> None:
+    """Refuse a value that is not an integer of at least `least`."""
+    if not _whole(value) or value < least:  # type: ignore[operator]  # it is an int
+        kind = ValueError if _whole(value) else TypeError
+        raise problem(kind, where, name, f"must be an integer of at least {least}", show(value))
 
 
-def seed(where: str, value: object) -> None:
-    """Refuse a value that is not an integer from 0 to 2⁶⁴ − 1."""
-    if not _whole(value):
-        raise problem(TypeError, where, "seed", "must be an integer of at least 0", show(value))
-    if not 0 <= value < 2**64:  # type: ignore[operator]  # it is an int
-        raise problem(ValueError, where, "seed", "must be an integer from 0 to 2**64 - 1", show(value))
+def word(where: str, name: str, value: object) -> None:
+    """Refuse a value that is not an integer from 0 to 2⁶⁴ − 1, as a seed must be."""
+    if not _whole(value) or not 0 <= value < 2**64:  # type: ignore[operator]  # it is an int
+        kind = ValueError if _whole(value) else TypeError
+        raise problem(kind, where, name, "must be an integer from 0 to 2**64 - 1", show(value))
+
+
+def fraction(where: str, name: str, value: object) -> None:
+    """Refuse a value that is not a number between 0 and 1, both excluded."""
+    is_number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
+    if not is_number or not 0 < value < 1:  # type: ignore[operator]  # it is a number
+        kind = ValueError if is_number else TypeError
+        raise problem(kind, where, name, "must be a number in (0, 1)", show(value))
 
 
 def choice(where: str, name: str, value: object, options: Collection[object]) -> None:
     """Refuse a value that is not one of `options`."""
-    if value not in options:
+    if not isinstance(value, str | None) or value not in options:
         rule = f"must be one of {', '.join(map(repr, options))}"
         raise problem(ValueError, where, name, rule, show(value))
 
@@ -179,28 +199,28 @@ def numeric(where: str, name: str, value: object, kinds: str = "buif") -> Array:
         array = np.asarray(value)
     except (ValueError, TypeError):
         raise problem(TypeError, where, name, "must be an array of numbers", show(value)) from None
-    if array.dtype.kind not in kinds:
-        rule = "must be an array of integers" if kinds == "ui" else "must be an array of real numbers"
+    if array.dtype.kind not in kinds and (array.size or array.dtype.kind != "f"):  # an empty list is of floats
+        what = {"ui": "integers", "bui": "integers or booleans", "buif": "real numbers"}[kinds]
+        rule = f"must be an array of {what}"
         got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else show(value)
         raise problem(TypeError, where, name, rule, got)
     return array
 
 
-def finite(where: str, name: str, array: Array) -> None:
-    """Refuse NaN and infinity, naming the first."""
+def finite(where: str, name: str, array: Array, first_row: int = 0) -> None:
+    """Refuse NaN and infinity, naming the first; `first_row` is where a piece of a longer array begins."""
     if array.dtype.kind != "f":
         return
     with np.errstate(over="ignore", invalid="ignore"):
         total = array.sum()
     if np.isfinite(total):  # a sum may overflow without any of its terms doing so
         return
-    bad = ~np.isfinite(array)
-    if bad.any():
-        at = tuple(int(i) for i in np.argwhere(bad)[0])
-        place = at[0] if len(at) == 1 else at
-        rule = f"must be finite in {array.dtype}"
-        got = f"{int(bad.sum())} values that are not, the first {array[at]} at {place}"
-        raise problem(ValueError, where, name, rule, got)
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        first = tuple(int(i) for i in bad[0])
+        at = (first[0] + first_row, *first[1:])
+        got = f"{array[first]} at {at[0] if len(at) == 1 else at}"
+        raise problem(ValueError, where, name, f"must be finite in {array.dtype}", got)
 
 
 def rows(where: str, name: str, value: object, columns: int | None) -> Array:
@@ -209,7 +229,7 @@ def rows(where: str, name: str, value: object, columns: int | None) -> Array:
     if array.ndim != 2 or columns not in (None, array.shape[1]):
         rule = f"must have shape (n, {columns})" if columns else "must have shape (n, columns)"
         fix = ""
-        if array.ndim == 1 and columns in (None, len(array)):
+        if array.ndim == 1 and array.size and columns in (None, len(array)):
             fix = f"One row is `{name}[None, :]`."
         elif array.ndim > 2 and columns in (None, math.prod(array.shape[1:])):
             fix = f"Rows are made flat by `{name}.reshape(len({name}), -1)`."
@@ -227,44 +247,56 @@ def weights(where: str, value: object, n: int) -> Array:
     finite(where, "sample_weight", array)
     if array.min() < 0 or array.max() <= 0:
         rule = "must be at least 0, and above 0 somewhere"
-        raise problem(ValueError, where, "sample_weight", rule, f"a least of {array.min()}, a most of {array.max()}")
+        raise problem(ValueError, where, "sample_weight", rule, _range(array))
+    with np.errstate(over="ignore"):
+        total = array.sum(dtype=np.float64)
+    if not np.isfinite(total):
+        raise problem(ValueError, where, "sample_weight", "must have a finite sum", str(total))
     return array
 
 
-def labels(where: str, y: Array, classes: int) -> None:
-    """Refuse integer labels outside 0 … classes − 1."""
-    if y.min() < 0 or y.max() >= classes:
-        bad = int(np.flatnonzero((y < 0) | (y >= classes))[0])
-        rule = f"must be labels from 0 to {classes - 1}"
-        raise problem(ValueError, where, "y", rule, f"{y[bad]} in row {bad}")
+def _range(array: Array) -> str:
+    return f"a least of {array.min() + 0}, a most of {array.max() + 0}"
 
 
-def targets(where: str, value: object, n: int, outputs: int, kind: str) -> Array:
-    """The value as n targets of a kind: "classes", "shares" (in [0, 1]), "values", or "any" (a user's)."""
-    y = numeric(where, "y", value)
+def targets(
+    where: str, value: object, n: int, outputs: int, kind: str, name: str = "y", rows: Array | None = None
+) -> Array:
+    """The value as n targets of a kind: "classes", "shares" (in [0, 1]), "values", or "any" (a user's).
+
+    `rows` are the numbers by which an error names the rows, where these are not 0 … n − 1.
+    """
+
+    def row(index: np.integer[Any]) -> int:
+        return int(index if rows is None else rows[index])
+
+    y = numeric(where, name, value)
     if y.ndim == 0 or len(y) != n:
-        raise problem(ValueError, where, "y", f"must have {n} rows, as x has", str(y.shape))
+        raise problem(ValueError, where, name, f"must have {n} rows, as x has", str(y.shape))
     if kind == "classes" and y.ndim == 1:
         if y.dtype.kind not in "ui":
             fix = "Labels that are whole are made integers by `y.astype(int)`."
-            raise problem(TypeError, where, "y", "must hold integer labels", f"dtype {y.dtype}", fix)
-        labels(where, y, outputs)
+            raise problem(TypeError, where, name, "must hold integer labels", f"dtype {y.dtype}", fix)
+        if y.min() < 0 or y.max() >= outputs:
+            bad = np.flatnonzero((y < 0) | (y >= outputs))[0]
+            rule = f"must be labels from 0 to {outputs - 1}"
+            raise problem(ValueError, where, name, rule, f"{y[bad]} in row {row(bad)}")
         return y
     if kind != "any" and y.shape != (n, outputs) and (y.shape != (n,) or outputs != 1):
         shape = f"({n}, {outputs})" + (f" or ({n},)" if outputs == 1 or kind == "classes" else "")
         fix = ""
         if kind == "classes" and y.shape == (n, 1):
             fix = "A column of labels is made flat by `y.ravel()`."
-        elif kind != "classes" and y.shape == (n,) and y.dtype.kind in "ui":
+        elif kind != "classes" and y.shape == (n,) and y.dtype.kind in "ui" and 0 <= y.min() <= y.max() < outputs:
             fix = f"Labels are made one-hot by `np.eye({outputs})[y]`."
-        raise problem(ValueError, where, "y", f"must have shape {shape}", str(y.shape), fix)
-    finite(where, "y", y)
+        raise problem(ValueError, where, name, f"must have shape {shape}", str(y.shape), fix)
+    finite(where, name, y)
     if kind in ("classes", "shares") and (y.min() < 0 or y.max() > 1):
-        got = f"a least of {y.min()}, a most of {y.max()}"
-        raise problem(ValueError, where, "y", "must be in [0, 1]", got)
+        raise problem(ValueError, where, name, "must be in [0, 1]", _range(y))
     if kind == "classes":
         sums = y.sum(axis=1, dtype=np.float64)
-        worst = int(np.abs(sums - 1).argmax())
+        worst = np.abs(sums - 1).argmax()
         if abs(sums[worst] - 1) > 1e-3:
-            raise problem(ValueError, where, "y", "must sum to 1 in each row", f"{sums[worst]:.6g} in row {worst}")
+            got = f"{sums[worst]:.6g} in row {row(worst)}"
+            raise problem(ValueError, where, name, "must sum to 1 in each row", got)
     return y

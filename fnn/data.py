@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fnn import checks
-from fnn.arrays import Array
+from fnn.arrays import Array, view
 from fnn.dataset import Dataset
 
 _IDX_DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -65,8 +65,9 @@ def _mnist_folder(folder: str | os.PathLike[str] | None) -> Path:
             "load_mnist: no `folder` was given and the environment variable FNN_DATA is not set. "
             "Give the folder of the four IDX files, or use `load_openml('mnist_784')`."
         )
-    inner = Path(named) / "mnist"
-    return inner if inner.is_dir() else Path(named)
+    folder = Path(named)
+    inside = folder / "mnist"
+    return inside if inside.is_dir() and not any(folder.glob("train-images-idx3-ubyte*")) else folder
 
 
 def _images(images: Path, labels: Path) -> Dataset:
@@ -83,6 +84,7 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
 
     The format: two bytes 0, a byte for the dtype, one for the number of dimensions, each of them as a
     big-endian 32-bit number, and the numbers themselves in C order, big-endian (LeCun, Cortes and Burges 1998).
+    The array is read-only, in the machine's byte order.
 
     Raises:
         FileNotFoundError: where neither file is there.
@@ -99,7 +101,8 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
     zipped = path.with_name(path.name + ".gz")
     if not path.exists() and not zipped.exists():
         raise FileNotFoundError(f"load_idx: there is neither {path} nor {zipped.name} beside it.")
-    raw = (path if path.exists() else zipped).read_bytes()
+    path = path if path.exists() else zipped
+    raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
         try:
             raw = gzip.decompress(raw)
@@ -113,15 +116,19 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
     if len(raw) - start != math.prod(shape) * dtype.itemsize:
         rule = f"must hold {math.prod(shape) * dtype.itemsize:,} bytes for its shape {shape}"
         raise checks.problem(ValueError, "load_idx", path.name, rule, f"{len(raw) - start:,}")
-    return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    try:
+        array = np.frombuffer(raw, dtype, offset=start).reshape(shape)
+    except ValueError:
+        raise ValueError(f"load_idx: {path} is not an IDX file: its shape is {shape}.") from None
+    return view(array.astype(dtype.newbyteorder("="), copy=False))
 
 
 def load_openml(name: str, version: int = 1, cache: str | os.PathLike[str] | None = None) -> Dataset:
     """A data set from OpenML by its name, through scikit-learn, which downloads it once and keeps it.
 
     "mnist_784" is all of MNIST, the 60,000 training rows and then the 10,000 test rows. Columns of whole
-    numbers from 0 to 255 become uint8, others float32; targets that are whole numbers become int64, other
-    classes their place in sorted order, and other numbers float64.
+    numbers from 0 to 255 become uint8, others float32. Classes become int64: those named by whole numbers
+    these numbers, others their places in sorted order. Targets that are numbers stay float64.
 
     Args:
         name: as OpenML has it.
@@ -134,11 +141,16 @@ def load_openml(name: str, version: int = 1, cache: str | os.PathLike[str] | Non
     """
     from sklearn.datasets import fetch_openml
 
+    checks.instance("load_openml", "name", name, str)
     table = fetch_openml(name, version=version, data_home=cache, as_frame=False, parser="liac-arff")
     x, y = table.data, table.target
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "buif":
         rule = "must be a table of numbers"
         raise checks.problem(ValueError, "load_openml", name, rule, checks.show(x))
+    if y is None:
+        raise checks.problem(
+            ValueError, "load_openml", "name", "must be a data set with a target", f"{name!r}, which has none"
+        )
     checks.finite("load_openml", name, x)
     pixels = x.min() >= 0 and x.max() <= 255 and bool((x == np.floor(x)).all())
     return Dataset(x.astype(np.uint8 if pixels else np.float32), _labels(y))

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fnn import checks
 from fnn.arrays import Array, Ints, State, view
 from fnn.randomness import SHUFFLE, SPLIT, Address, Key, permutation, words
 
 
-def _x(value: Any) -> Array:
-    return view(checks.rows("Dataset", "x", value, None))
+def _given(value: ArrayLike) -> Array:
+    """What may be given for an array; the record, which knows its name, makes an array of it."""
+    return cast(Array, value)
 
 
-def _y(value: Any) -> Array:
-    return view(checks.numeric("Dataset", "y", value))
+def _given_or_none(value: ArrayLike | None) -> Array | None:
+    return cast(Array | None, value)
 
 
-def _optional(value: Any) -> Array | None:
-    return None if value is None else view(np.asarray(value))
-
-
-def _integers(value: Any) -> Ints | None:
-    return None if value is None else view(checks.numeric("Dataset", "rows", value, "ui"))
+def _hold_views(record: Any) -> None:
+    """Put a read-only view in place of each array; refuse what is none of numbers."""
+    for name, kinds in (("x", "buif"), ("y", "buif"), ("sample_weight", "buif"), ("rows", "ui")):
+        value = getattr(record, name)
+        if value is not None or name in ("x", "y"):
+            array = checks.numeric(type(record).__name__, name, value, kinds)
+            object.__setattr__(record, name, view(array))
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -55,30 +58,32 @@ class Dataset(State):
     (Dataset(50 of 70 rows of 4 uint8 columns), 50)
     """
 
-    x: Array = attrs.field(converter=_x)
-    y: Array = attrs.field(converter=_y)
-    sample_weight: Array | None = attrs.field(default=None, converter=_optional)
-    rows: Ints | None = attrs.field(default=None, converter=_integers)
+    x: Array = attrs.field(converter=_given)
+    y: Array = attrs.field(converter=_given)
+    sample_weight: Array | None = attrs.field(default=None, converter=_given_or_none)
+    rows: Ints | None = attrs.field(default=None, converter=_given_or_none)
 
     def __attrs_post_init__(self) -> None:
-        n = len(self.x)
-        for piece in (self.x[start : start + 4096] for start in range(0, n, 4096)):
-            checks.finite("Dataset", "x", piece)
+        _hold_views(self)
+        n = len(checks.rows("Dataset", "x", self.x, None))
+        for start in range(0, n, 4096):  # in pieces: of a large file too
+            checks.finite("Dataset", "x", self.x[start : start + 4096], start)
         if self.y.ndim not in (1, 2) or len(self.y) != n or self.y.size == 0:
             rule = f"must have shape ({n},) or ({n}, outputs), for as many rows as x has"
             raise checks.problem(ValueError, "Dataset", "y", rule, str(self.y.shape))
         checks.finite("Dataset", "y", self.y)
+        if self.rows is not None:
+            if self.rows.ndim != 1 or self.rows.size == 0:
+                rule = "must have shape (m,), m at least 1"
+                raise checks.problem(ValueError, "Dataset", "rows", rule, str(self.rows.shape))
+            if self.rows.min() < 0 or self.rows.max() >= n:
+                got = f"a least of {self.rows.min()}, a most of {self.rows.max()}"
+                raise checks.problem(ValueError, "Dataset", "rows", f"must be indices from 0 to {n - 1}", got)
         if self.sample_weight is not None:
             checks.weights("Dataset", self.sample_weight, n)
-        if self.rows is not None:
-            rows = self.rows
-            if rows.ndim != 1 or rows.size == 0:
-                raise checks.problem(
-                    ValueError, "Dataset", "rows", "must have shape (m,), m at least 1", str(rows.shape)
-                )
-            if rows.min() < 0 or rows.max() >= n:
-                got = f"a least of {rows.min()}, a most of {rows.max()}"
-                raise checks.problem(ValueError, "Dataset", "rows", f"must be indices from 0 to {n - 1}", got)
+            if not len(weighted_rows(self)):
+                rule = "must be above 0 for one of `rows`"
+                raise checks.problem(ValueError, "Dataset", "sample_weight", rule, "0 for all of them")
 
     def __len__(self) -> int:
         return len(self.x) if self.rows is None else len(self.rows)
@@ -109,11 +114,15 @@ class Batch(State):
     A batch of one's own, an augmented one say, is `attrs.evolve(batch, x=...)`.
     """
 
-    x: Array = attrs.field(converter=view)
-    y: Array = attrs.field(converter=view)
-    sample_weight: Array | None = attrs.field(converter=_optional)
-    rows: Ints = attrs.field(converter=view)
+    x: Array = attrs.field(converter=_given)
+    y: Array = attrs.field(converter=_given)
+    sample_weight: Array | None = attrs.field(converter=_given_or_none)
+    rows: Ints = attrs.field(converter=_given)
     key: Key
+
+    def __attrs_post_init__(self) -> None:
+        _hold_views(self)
+        checks.instance("Batch", "key", self.key, Key)
 
 
 def weighted_rows(data: Dataset) -> Ints:
@@ -138,7 +147,7 @@ def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: in
         data: the rows.
         batch_size: at least 1; None is all rows at once.
         seed: 0 … 2⁶⁴ − 1.
-        epoch: 0, 1, …
+        epoch: 0 … 2⁶⁴ − 1.
 
     Raises:
         TypeError, ValueError: for arguments that are none of these.
@@ -151,8 +160,8 @@ def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: in
     checks.instance("batches", "data", data, Dataset)
     if batch_size is not None:
         checks.count("batches", "batch_size", batch_size, 1)
-    checks.seed("batches", seed)
-    checks.count("batches", "epoch", epoch, 0)
+    checks.word("batches", "seed", seed)
+    checks.word("batches", "epoch", epoch)
     return _batches(data, batch_size, int(seed), int(epoch))
 
 
@@ -173,22 +182,23 @@ def _batch(data: Dataset, index: slice | Ints, places: Ints, key: Key) -> Batch:
     return Batch(x, y, w, places if data.rows is None else data.rows[places], key)
 
 
-def split(data: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """The rest and a part of the rows, chosen at random and stratified: disjoint, sharing one x.
+def split(data: Dataset, fraction: float, seed: int = 0, stratify: bool | None = None) -> tuple[Dataset, Dataset]:
+    """The rest and a part of the rows, chosen at random, sharing one x.
 
-    Where y holds integer labels, each label keeps its share in both, as scikit-learn's `train_test_split`
-    with `stratify` does it, which this calls; other targets are split without strata.
+    Stratified, each label keeps its share in both, as scikit-learn's `train_test_split` does it, which this
+    calls. Both are in the order of the data, and each of its rows is in one of them.
 
     Args:
         data: the rows.
         fraction: the part's share, in (0, 1); its size is rounded up.
         seed: 0 … 2⁶⁴ − 1.
+        stratify: whether to; None is where y holds integers or booleans, one for each row.
 
     Returns:
-        (rest, part), each with its rows in the order of the data.
+        (rest, part).
 
     Raises:
-        ValueError: for a fraction that leaves one of them empty, or a label with a single row.
+        TypeError, ValueError: for a fraction that leaves one of them empty, or too few rows for the labels.
 
     >>> import numpy as np, fnn
     >>> data = fnn.Dataset(np.zeros((100, 2)), np.arange(100) % 4)
@@ -199,16 +209,32 @@ def split(data: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset, Datas
     from sklearn.model_selection import train_test_split
 
     checks.instance("split", "data", data, Dataset)
-    checks.seed("split", seed)
-    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction < 1:
-        raise checks.problem(ValueError, "split", "fraction", "must be a number in (0, 1)", checks.show(fraction))
+    checks.word("split", "seed", seed)
+    checks.fraction("split", "fraction", fraction)
     rows = np.arange(len(data.x)) if data.rows is None else data.rows
     y = data.y[rows]
-    strata = y if y.ndim == 1 and y.dtype.kind in "uib" else None
+    if stratify is None:
+        stratify = y.ndim == 1 and y.dtype.kind in "uib"
+    n_part = math.ceil(fraction * len(rows))
+    _check_sizes(y, len(rows) - n_part, n_part, stratify)
     random_state = int(words(Address(int(seed), SPLIT, ()), 1)[0] >> np.uint64(32))
-    try:
-        parts = train_test_split(np.arange(len(rows)), test_size=fraction, stratify=strata, random_state=random_state)
-    except ValueError as error:
-        raise ValueError(f"split: {error}") from None
+    parts = train_test_split(
+        np.arange(len(rows)), test_size=n_part, stratify=y if stratify else None, random_state=random_state
+    )
     rest, part = (attrs.evolve(data, rows=rows[np.sort(chosen)]) for chosen in parts)
     return rest, part
+
+
+def _check_sizes(y: Array, n_rest: int, n_part: int, stratify: bool) -> None:
+    labels, counts = np.unique(y, return_counts=True) if stratify else (np.zeros(1), np.array([2]))
+    if min(n_rest, n_part) < len(labels):
+        s = "s" * (len(labels) > 1)
+        least = f"for {len(labels)} label{s}" if stratify else "in each"
+        rule = f"must leave at least {len(labels)} row{s} {least}"
+        raise checks.problem(ValueError, "split", "fraction", rule, f"{n_rest} and {n_part}", _PLAINLY * stratify)
+    if counts.min() < 2:
+        rule, got = "must have at least 2 rows of each label", f"1 of {labels[counts.argmin()]}"
+        raise checks.problem(ValueError, "split", "data", rule, got, _PLAINLY)
+
+
+_PLAINLY = "Targets that are no labels are split with `stratify=False`."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 
@@ -40,6 +42,7 @@ def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
 
     Raises:
         TypeError, ValueError: for parts that do not fit each other.
+        FloatingPointError: where the loss is not finite.
 
     >>> import fnn
     >>> network = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
@@ -49,18 +52,21 @@ def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
     (0.704294, 0.5, 2)
     """
     check_model("evaluate", network, params)
-    check_data("evaluate", "data", network, data)
+    check_data("evaluate", "data", network, data, params.dtype)
     total, weight = 0.0, 0.0
     true, predicted = [], []
     for tile in tiles(len(data)):
         x, y, w = data.take(tile)
         y = cast_y(network, y, params.dtype)
-        last = run_forward(network, params, cast_x(network, x, params.dtype), None)[-1]
-        rows = loss_rows(network, last, y)
+        with np.errstate(over="ignore", invalid="ignore"):
+            last = run_forward(network, params, cast_x(network, x, params.dtype), None)[-1]
+            rows = loss_rows(network, last, y)
         total += float((rows if w is None else w * rows).sum(dtype=np.float64))
         weight += len(rows) if w is None else float(w.sum(dtype=np.float64))
         true.append(true_answers(network, y))
         predicted.append(answers(network, last.a))
+    if not math.isfinite(total):
+        raise FloatingPointError(f"evaluate: the loss is {total}. Are `params` finite?")
     score = r2 if network.answers == "values" else accuracy
     value = score(np.concatenate(true), np.concatenate(predicted), data.take(slice(None))[2])
     by_numbers = network.answers == "values"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 import attrs
+import numpy as np
 
 from fnn import checks
 from fnn.dataset import Dataset, batch_count, split
@@ -63,10 +64,13 @@ def fit(
     checks.count("fit", "epochs", epochs, 1)
     if patience is not None:
         checks.count("fit", "patience", patience, 1)
-    if isinstance(validation, int | float):
-        checks.instance("fit", "data", data, Dataset, "Make one with `Dataset(x, y)`.")
-        seed = settings.get("seed", 0) if state is None else state.recipe.seed
-        data, validation = split(data, validation, seed)
+    if on_epoch is not None and not callable(on_epoch):
+        raise checks.problem(TypeError, "fit", "on_epoch", "must be a function of the state", checks.show(on_epoch))
+    if isinstance(validation, int | float | np.floating):
+        checks.fraction("fit", "validation", validation)
+        run = begin("fit", network, data, data, state, settings)  # so that what does not fit is refused as usual
+        strata = False if network.answers == "values" else None
+        data, validation = split(data, validation, run.recipe.seed, stratify=strata)
     run = begun = begin("fit", network, data, validation, state, settings)
     goal, stopped = run.epoch + epochs, "interrupted"
     bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress else None

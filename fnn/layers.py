@@ -197,7 +197,9 @@ class BatchNorm:
     """
 
     activation: Activation = attrs.field(default=Identity(), converter=resolve_activation, validator=valid_activation)
-    momentum: float = attrs.field(default=0.1, validator=checks.number("in (0, 1]", lambda value: 0 < value <= 1))
+    momentum: float = attrs.field(
+        default=0.1, validator=checks.number("number in (0, 1]", lambda value: 0 < value <= 1)
+    )
     epsilon: float = attrs.field(default=1e-5, validator=checks.above_0)
 
     def shapes(self, inputs: int) -> Shapes:

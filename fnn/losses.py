@@ -155,7 +155,7 @@ class CrossEntropy:
         t = self._shares(y, a)
         with np.errstate(divide="ignore"):
             rows: Floats = np.where(t > 0, t * np.log(np.where(t > 0, a, 1)), 0).sum(axis=1)
-        return -rows
+        return 0 - rows  # and not −rows, which may be −0
 
     def vjp(self, a: Floats, y: Array) -> Floats:
         t = self._shares(y, a)
@@ -175,14 +175,18 @@ class CrossEntropy:
             rows = (1 - self.label_smoothing) * rows + self.label_smoothing * (log_sum - z.mean(axis=1))
         return rows
 
-    def vjp_from_logits(self, a: Floats, y: Array) -> Floats:
+    def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
+        each = np.arange(len(a))
         if y.ndim == 1 and not self.label_smoothing:
             dz = a.copy()
-            dz[np.arange(len(a)), y] -= 1
+            dz[each, y] = 0
+            dz[each, y] = -dz.sum(axis=1)  # a − 1, also where a is near 1
             return dz
-        t = self._shares(y, a)
+        t, top, others, rest = self._shares(y, a), a.argmax(axis=1), a.copy(), 1 - a
+        others[each, top] = 0
+        rest[each, top] = others.sum(axis=1)  # 1 − a, also where a is near 1
         total: Floats = t.sum(axis=1, keepdims=True)
-        return a * total - t
+        return a * (total - t) - t * rest
 
     def _shares(self, y: Array, a: Floats) -> Floats:
         if y.ndim == 1:
@@ -211,7 +215,7 @@ class BinaryCrossEntropy:
         with np.errstate(divide="ignore"):
             yes = np.where(y > 0, y * np.log(np.where(y > 0, a, 1)), 0)
             no = np.where(y < 1, (1 - y) * np.log1p(-np.where(y < 1, a, 0)), 0)
-        return -_over_outputs(yes + no)
+        return 0 - _over_outputs(yes + no)  # and not the minus alone, which may make −0
 
     def vjp(self, a: Floats, y: Array) -> Floats:
         with np.errstate(divide="ignore"):
@@ -220,10 +224,11 @@ class BinaryCrossEntropy:
         return _share(no - yes)
 
     def rows_from_logits(self, z: Floats, y: Array) -> Floats:
-        return _over_outputs((np.maximum(z, 0) - z * y) + np.log1p(np.exp(-np.abs(z))))
+        wrong = np.maximum(z, 0) * (1 - y) + np.maximum(-z, 0) * y
+        return _over_outputs(wrong + np.log1p(np.exp(-np.abs(z))))
 
-    def vjp_from_logits(self, a: Floats, y: Array) -> Floats:
-        return _share(a - y)
+    def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
+        return _share(a * (1 - y) - Sigmoid().value(-z) * y)  # a − y, also where a is near 1
 
 
 LOSSES: dict[str, Loss] = {

@@ -124,7 +124,9 @@ def confusion_matrix(y: ArrayLike, predicted: ArrayLike) -> ConfusionMatrix:
 
     y, predicted = _labels("confusion_matrix", y, predicted)
     labels = np.unique(np.concatenate([y, predicted]))
-    return ConfusionMatrix(tuple(map(int, labels)), count(y, predicted, labels=labels))
+    # one label more, that never occurs: scikit-learn warns of a single one
+    counts = count(y, predicted, labels=[*labels, labels[-1] + 1])[:-1, :-1]
+    return ConfusionMatrix(tuple(map(int, labels)), counts)
 
 
 def _labels(where: str, y: ArrayLike, predicted: ArrayLike) -> tuple[Array, Array]:
@@ -133,4 +135,4 @@ def _labels(where: str, y: ArrayLike, predicted: ArrayLike) -> tuple[Array, Arra
         raise checks.problem(ValueError, where, "y", "must have shape (n,), n at least 1", str(true.shape))
     if guess.shape != true.shape:
         raise checks.problem(ValueError, where, "predicted", f"must have shape {true.shape}", str(guess.shape))
-    return true, guess
+    return true.astype(np.int64), guess.astype(np.int64)  # uint64 and int64 together would be floats

@@ -19,6 +19,10 @@ from fnn.params import Layout, Params
 
 
 def _layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    if not isinstance(layers, Iterable):
+        rule = "must be a tuple of layers"
+        fix = f"One layer is `({type(layers).__name__}(…),)`." if checks.is_record(layers, ("forward",)) else ""
+        raise checks.problem(TypeError, "Network", "layers", rule, checks.show(layers), fix)
     return tuple(layers)
 
 
@@ -47,7 +51,9 @@ class Network:
     inputs: int = attrs.field(validator=checks.integer(1))
     layers: tuple[Layer, ...] = attrs.field(converter=_layers)
     loss: Loss = attrs.field(converter=resolve_loss, validator=valid_loss)
-    input_scale: float = attrs.field(default=1.0, validator=checks.number("other than 0", lambda value: value != 0))
+    input_scale: float = attrs.field(
+        default=1.0, validator=checks.number("finite number other than 0", lambda value: value != 0)
+    )
 
     def __attrs_post_init__(self) -> None:
         if not self.layers:
@@ -89,7 +95,7 @@ class Network:
     @cached_property
     def from_logits(self) -> bool:
         """Whether the loss is computed from the last layer's z rather than its a."""
-        return isinstance(self.layers[-1].activation, getattr(self.loss, "after", ()))
+        return type(self.layers[-1].activation) is getattr(self.loss, "after", None)
 
     @property
     def targets(self) -> str:
@@ -99,12 +105,12 @@ class Network:
 
     @cached_property
     def answers(self) -> str:
-        """What `predict` returns: "classes" (indices), "yes_no" (0 or 1), or "values"."""
+        """What `predict` returns: "classes" (indices), "yes or no" (1 or 0), or "values"."""
         output = self.layers[-1].activation
         if isinstance(output, Softmax) or isinstance(self.loss, CrossEntropy):
             return "classes"
         if isinstance(output, Sigmoid) or isinstance(self.loss, BinaryCrossEntropy):
-            return "yes_no"
+            return "yes or no"
         return "values"
 
     @cached_property
@@ -141,6 +147,7 @@ def mlp(
     if len(widths) < 2:
         rule = "must be at least two: the inputs, any hidden layers, the outputs"
         raise checks.problem(ValueError, "mlp", "widths", rule, str(widths))
+    Dense(1, activation)  # checked also where there is no hidden layer
     hidden = [Dense(units, activation) for units in widths[1:-1]]
     return Network(widths[0], (*hidden, Dense(widths[-1], output)), loss=loss, input_scale=input_scale)
 
@@ -164,12 +171,15 @@ def init_params(network: Network, seed: int, dtype: DTypeLike = np.float32) -> P
     array([0., 0., 0., 0., 0., 0., 0., 0., 0., 0.], dtype=float32)
     """
     checks.instance("init_params", "network", network, Network)
-    checks.seed("init_params", seed)
+    checks.word("init_params", "seed", seed)
+    dtype = _float_dtype("init_params", dtype)
     vector, running = np.empty(network.layout.size), np.empty(network.layout.running_size)
     for index, p in enumerate(network.layout.views(vector, running)):
         network.layers[index].draw(p, network.widths[index], int(seed), index)
-    dtype = _float_dtype("init_params", dtype)
-    return Params(network.layout, freeze(vector.astype(dtype)), freeze(running.astype(dtype)))
+    with np.errstate(over="ignore"):  # an overflow is refused in the next line
+        vector, running = vector.astype(dtype), running.astype(dtype)
+    checks.finite("init_params", "the numbers drawn", vector)
+    return Params(network.layout, freeze(vector), freeze(running))
 
 
 def pack_params(network: Network, arrays: Sequence[ArrayLike], dtype: DTypeLike | None = None) -> Params:
@@ -206,8 +216,11 @@ def pack_params(network: Network, arrays: Sequence[ArrayLike], dtype: DTypeLike 
     dtype = _float_dtype(where, dtype)
     vector, running = np.empty(network.layout.size, dtype), np.empty(network.layout.running_size, dtype)
     targets = [view for p in network.layout.views(vector, running) for view in p if view.size]
-    for target, array in zip(targets, given, strict=True):
-        target[...] = array
+    with np.errstate(over="ignore"):
+        for target, array in zip(targets, given, strict=True):
+            target[...] = array
+    for i, target in enumerate(targets):
+        checks.finite(where, f"arrays[{i}]", target)
     return Params(network.layout, freeze(vector), freeze(running))
 
 
@@ -231,14 +244,16 @@ def _tensor(index: int, value: ArrayLike, name: str, shape: tuple[int, ...]) -> 
             ValueError, where, argument, f"is {name} and must have shape {shape}", str(array.shape), fix
         )
     checks.finite(where, argument, array)
+    if name.endswith("variance") and array.min() < 0:
+        raise checks.problem(ValueError, where, argument, f"is {name} and must be at least 0", f"{array.min()}")
     return array
 
 
 def _float_dtype(where: str, dtype: DTypeLike) -> np.dtype[Any]:
     try:
-        known = np.dtype(dtype)
+        known = np.dtype(dtype if isinstance(dtype, type | np.dtype | str) else object)
     except TypeError:
         known = np.dtype(object)
     if known not in (np.float32, np.float64):
-        raise checks.problem(TypeError, where, "dtype", "must be float32 or float64", repr(dtype))
+        raise checks.problem(TypeError, where, "dtype", "must be float32 or float64", checks.show(dtype))
     return known

@@ -16,7 +16,12 @@ from fnn.arrays import Floats, State, sealed
 
 @attrs.frozen(cache_hash=True)
 class Shapes:
-    """The shapes of one layer's tensors; what a layer lacks has length 0."""
+    """The shapes of one layer's tensors; what a layer lacks has length 0.
+
+    >>> import fnn
+    >>> fnn.Dense(3).shapes(2)
+    Shapes(weight=(2, 3), bias=(3,), mean=(0,), variance=(0,))
+    """
 
     weight: tuple[int, ...] = (0,)
     bias: tuple[int, ...] = (0,)
@@ -25,7 +30,13 @@ class Shapes:
 
 
 class LayerParams(NamedTuple):
-    """One layer's numbers, as views of `Params.vector` (weight, bias) and `Params.running` (mean, variance)."""
+    """One layer's numbers, as views of `Params.vector` (weight, bias) and `Params.running` (mean, variance).
+
+    >>> import fnn
+    >>> weight, bias, *_ = fnn.init_params(fnn.mlp(784, 10), seed=0)[0]
+    >>> weight.shape, bias.shape
+    ((784, 10), (10,))
+    """
 
     weight: Floats
     bias: Floats
@@ -35,7 +46,12 @@ class LayerParams(NamedTuple):
 
 @attrs.frozen(cache_hash=True)
 class Layout:
-    """Where each layer's numbers are: in the order of the layers, weight before bias, C order."""
+    """Where each layer's numbers are: in the order of the layers, weight before bias, C order.
+
+    >>> import fnn
+    >>> fnn.mlp(784, 10).layout.size
+    7850
+    """
 
     layers: tuple[Shapes, ...]
 
@@ -105,6 +121,10 @@ class Params(State):
         if not isinstance(self.vector, np.ndarray) or self.vector.dtype not in (np.float32, np.float64):
             rule = "must be an array of float32 or float64"
             raise checks.problem(TypeError, "Params", "vector", rule, checks.show(self.vector))
+        checks.instance("Params", "layout", self.layout, Layout)
+        if self.running.dtype.kind != "f":
+            rule = "must be an array of floats"
+            raise checks.problem(TypeError, "Params", "running", rule, checks.show(self.running))
         if self.running.dtype != self.vector.dtype:
             object.__setattr__(self, "running", sealed(self.running.astype(self.vector.dtype)))
         for name, size in (("vector", self.layout.size), ("running", self.layout.running_size)):
@@ -113,7 +133,7 @@ class Params(State):
                 raise checks.problem(ValueError, "Params", name, f"must have shape ({size},)", got)
 
     def __repr__(self) -> str:
-        return f"Params({len(self.vector):,} {self.vector.dtype} numbers in {len(self)} layers)"
+        return f"Params({len(self.vector):,} {self.vector.dtype} numbers in {len(self)} layer{'s' * (len(self) != 1)})"
 
     @cached_property
     def layers(self) -> tuple[LayerParams, ...]:

@@ -33,6 +33,7 @@ def forward(network: Network, params: Params, x: ArrayLike) -> Floats:
     Raises:
         TypeError: for an x that is not of real numbers.
         ValueError: for another shape, no rows, NaN or infinity.
+        FloatingPointError: where the outputs are not finite.
 
     >>> import fnn
     >>> network = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
@@ -58,7 +59,7 @@ def predict(network: Network, params: Params, x: ArrayLike) -> Array:
         x: as in `forward`.
 
     Raises:
-        TypeError, ValueError: as `forward`.
+        TypeError, ValueError, FloatingPointError: as `forward`.
 
     >>> import fnn
     >>> network = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
@@ -183,10 +184,13 @@ def _outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
     """The outputs for all rows of x, tile by tile; `where` is whom to blame for a number that is not finite."""
     out = np.empty((len(x), network.outputs), params.dtype)
     for tile in tiles(len(x)):
-        a = _finite_x(where, network, x[tile], params.dtype)
-        for index, layer in enumerate(network.layers):
-            a = layer.activation.value(layer.forward(params[index], a, None, index)[0])
+        a = _finite_x(where, network, x[tile], params.dtype, tile.start)
+        with np.errstate(over="ignore", invalid="ignore"):  # what they make of the outputs is refused below
+            for index, layer in enumerate(network.layers):
+                a = layer.activation.value(layer.forward(params[index], a, None, index)[0])
         out[tile] = a
+    if not np.isfinite(out.sum()) and not np.isfinite(out).all():
+        raise FloatingPointError(f"{where}: the outputs are not finite. Are `params`, or is `x` very large?")
     return out
 
 
@@ -200,10 +204,19 @@ def check_model(where: str, network: Network, params: Params) -> None:
         raise checks.problem(ValueError, where, "params", rule, repr(params), fix)
 
 
-def _finite_x(where: str, network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
+def _finite_x(
+    where: str, network: Network, x: Array, dtype: np.dtype[Any], first_row: int = 0, name: str = "x"
+) -> Floats:
     with np.errstate(over="ignore"):  # an overflow is refused in the next line
         cast = cast_x(network, x, dtype)
-    checks.finite(where, "x", cast)
+    checks.finite(where, name, cast, first_row)
+    return cast
+
+
+def _finite_y(where: str, network: Network, y: Array, dtype: np.dtype[Any], name: str = "y") -> Array:
+    with np.errstate(over="ignore"):
+        cast = cast_y(network, y, dtype)
+    checks.finite(where, name, cast)
     return cast
 
 
@@ -223,7 +236,8 @@ def check_batch(
     given = checks.rows(where, "x", x, network.inputs)
     targets = check_targets(where, network, y, len(given))
     weights = None if w is None else checks.weights(where, w, len(given))
-    return Prepared(_finite_x(where, network, given, params.dtype), cast_y(network, targets, params.dtype), weights)
+    cast = _finite_y(where, network, targets, params.dtype)
+    return Prepared(_finite_x(where, network, given, params.dtype), cast, weights)
 
 
 def check_targets(where: str, network: Network, y: ArrayLike, n: int) -> Array:
@@ -231,9 +245,14 @@ def check_targets(where: str, network: Network, y: ArrayLike, n: int) -> Array:
     return checks.targets(where, y, n, network.outputs, network.targets)
 
 
-def check_data(where: str, name: str, network: Network, data: Dataset) -> None:
-    """Refuse data whose columns or targets do not fit the network."""
+def check_data(where: str, name: str, network: Network, data: Dataset, dtype: np.dtype[Any]) -> None:
+    """Refuse data that does not fit the network, or is not finite in the params' dtype; `name` is the argument."""
     checks.instance(where, name, data, Dataset, "Make one with `Dataset(x, y)`.")
-    checks.rows(where, "x", data.x, network.inputs)
+    prefix = "" if name == "data" else f"{name}."
+    checks.rows(where, f"{prefix}x", data.x, network.inputs)
     y = data.y if data.rows is None else data.y[data.rows]
-    check_targets(where, network, y, len(y))
+    checks.targets(where, y, len(y), network.outputs, network.targets, f"{prefix}y", data.rows)
+    _finite_y(where, network, y, dtype, f"{prefix}y")
+    if data.x.dtype.kind == "f" and (data.x.dtype.itemsize > dtype.itemsize or abs(network.input_scale) > 1):
+        for tile in tiles(len(data.x)):
+            _finite_x(where, network, data.x[tile], dtype, tile.start, f"{prefix}x")

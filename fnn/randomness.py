@@ -27,16 +27,16 @@ class Key:
 
     Args:
         seed: 0 … 2⁶⁴ − 1.
-        epoch: 0, 1, …
-        batch: 0, 1, … within the epoch.
+        epoch: 0 … 2⁶⁴ − 1.
+        batch: 0 … 2⁶⁴ − 1, within the epoch.
 
     >>> Key(seed=0, epoch=5, batch=12)
     Key(seed=0, epoch=5, batch=12)
     """
 
-    seed: int = attrs.field(validator=checks.integer(0))
-    epoch: int = attrs.field(validator=checks.integer(0))
-    batch: int = attrs.field(validator=checks.integer(0))
+    seed: int = attrs.field(validator=checks.a_word)
+    epoch: int = attrs.field(validator=checks.a_word)
+    batch: int = attrs.field(validator=checks.a_word)
 
 
 @attrs.frozen

@@ -40,7 +40,11 @@ def max_norm(weight: Floats, limit: float) -> Floats:
     array([[0.6, 0.3],
            [0.8, 0.4]])
     """
-    norms = np.sqrt(np.square(weight).sum(axis=0))
+    with np.errstate(over="ignore"):
+        norms = np.sqrt(np.square(weight).sum(axis=0))
+    if np.isinf(norms).any():  # the squares overflowed
+        most = np.maximum(np.abs(weight).max(axis=0), 1)
+        norms = most * np.sqrt(np.square(weight / most).sum(axis=0))
     scale: Floats = limit / np.maximum(norms, limit)
     return weight * scale
 
@@ -59,7 +63,8 @@ def clip(g: Floats, value: float | None, norm: float | None) -> Floats:
         with np.errstate(over="ignore"):
             length = math.sqrt(np.dot(g, g))
         if length == math.inf:  # the squares overflowed
-            length = float(np.linalg.norm(g.astype(np.float64)))
+            most = float(np.abs(g).max())
+            length = most * float(np.linalg.norm(g / most))
         if length > norm:
             g = g * (norm / length)
     return g

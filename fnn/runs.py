@@ -8,8 +8,9 @@ import attrs
 
 from fnn import checks
 from fnn.arrays import State
+from fnn.descent import Optimizer, valid_optimizer
 from fnn.network import Network, init_params
-from fnn.optimizers import Adam, Optimizer, valid_optimizer
+from fnn.optimizers import Adam
 from fnn.params import Params
 from fnn.passes import check_model
 from fnn.tables import table
@@ -38,13 +39,16 @@ class Recipe:
     network: Network = attrs.field()
     optimizer: Optimizer = attrs.field(default=Adam(), validator=valid_optimizer)
     batch_size: int | None = attrs.field(default=64, validator=_valid_batch_size)
-    seed: int = attrs.field(default=0, validator=checks.integer(0))
+    seed: int = attrs.field(default=0, validator=checks.a_word)
     monitor: Monitor | None = attrs.field(default=None)
 
     def __attrs_post_init__(self) -> None:
         checks.instance("Recipe", "network", self.network, Network)
-        checks.seed("Recipe", self.seed)
         checks.choice("Recipe", "monitor", self.monitor, (None, *get_args(Monitor)))
+        missing = ("val_r2",) if self.network.answers != "values" else ("accuracy", "val_accuracy")
+        if self.monitor in missing:
+            rule = f"must be what a network that answers with {self.network.answers} has"
+            raise checks.problem(ValueError, "Recipe", "monitor", rule, repr(self.monitor))
 
 
 @attrs.frozen
@@ -169,4 +173,5 @@ def start(
     if params is None:
         params = init_params(network, recipe.seed)
     check_model("start", network, params)
+    checks.finite("start", "params", params.vector)
     return TrainState(recipe, params, optimizer.init(params), 0, 0, Sums(), params, 0, ())

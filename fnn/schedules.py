@@ -74,5 +74,5 @@ class Cosine:
             return self.learning_rate * (step + 1) / self.warmup_steps
         if step >= self.steps:
             return self.final
-        progress = (step - self.warmup_steps) / (self.steps - self.warmup_steps)
-        return self.final + (self.learning_rate - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
+        left = (self.steps - step) / (self.steps - self.warmup_steps)
+        return self.final + (self.learning_rate - self.final) * math.sin(0.5 * math.pi * left) ** 2  # ½ (1 + cos)

@@ -57,19 +57,26 @@ def r2(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
     """
     y, predicted = _pair("r2", y, predicted, "buif")
     y, predicted = (a.astype(np.float64).reshape(len(y), -1) for a in (y, predicted))
+    scale = np.maximum(np.abs(y).max(axis=0), np.abs(predicted).max(axis=0))
+    scale[scale == 0] = 1  # by output: r2 is the same, and no square overflows
+    y, predicted = y / scale, predicted / scale
     w = np.ones(len(y)) if sample_weight is None else checks.weights("r2", sample_weight, len(y))
     w = w[:, None] / w.sum(dtype=np.float64)
     left = (w * np.square(y - predicted)).sum(axis=0)
     spread = (w * np.square(y - (w * y).sum(axis=0))).sum(axis=0)
-    constant = spread == 0
+    counted = y[w[:, 0] > 0]
+    constant = (counted == counted[0]).all(axis=0) | (spread == 0)
     each = np.where(constant, left == 0, 1 - left / np.where(constant, 1, spread))
     return float(each.mean())
 
 
 def _pair(where: str, y: Array, predicted: Array, kinds: str) -> tuple[Array, Array]:
     y, predicted = checks.numeric(where, "y", y, kinds), checks.numeric(where, "predicted", predicted, kinds)
-    if y.shape != predicted.shape or y.ndim not in (1, 2) or y.size == 0:
-        rule = f"must have the shape of `y`, {y.shape}" if y.size else "must have at least one row"
+    if y.ndim not in (1, 2) or y.size == 0:
+        rule = "must have shape (n,) or (n, outputs), n at least 1"
+        raise checks.problem(ValueError, where, "y", rule, str(y.shape))
+    if predicted.shape != y.shape:
+        rule = f"must have the shape of `y`, {y.shape}"
         raise checks.problem(ValueError, where, "predicted", rule, str(predicted.shape))
     checks.finite(where, "y", y)
     checks.finite(where, "predicted", predicted)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Columns two spaces apart: the first to the left, the others to the right, floats in four digits.
@@ -25,4 +27,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, float | np.floating):
+        return f"{value:.4f}"
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return f"{value:,}" if whole else str(value)

@@ -25,11 +25,11 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
 
     Args:
         run: the run.
-        batch: from `batches`, or one's own; its key is the address of the dropout masks. Its numbers are
-            trusted to be finite, as a `Dataset`'s are.
+        batch: from `batches`, or one's own; its key is the address of the dropout masks. Its x is trusted to be
+            finite, as a `Dataset`'s is.
 
     Raises:
-        ValueError: for a batch of another width, or labels out of range.
+        TypeError, ValueError: for a batch that does not fit the network.
         FloatingPointError: where the loss is not finite any more; `run` is as good as before.
 
     >>> import numpy as np, fnn
@@ -39,14 +39,13 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     >>> run
     TrainState(epoch 0, batch 2, best epoch 0)
     """
+    checks.instance("train_step", "run", run, TrainState)
+    checks.instance("train_step", "batch", batch, Batch, "`batches(data)` makes them.")
     recipe, network, dtype = run.recipe, run.recipe.network, run.params.dtype
-    if batch.x.ndim != 2 or batch.x.shape[1] != network.inputs:
-        rule = f"must have shape (n, {network.inputs})"
-        raise checks.problem(ValueError, "train_step", "batch.x", rule, str(batch.x.shape))
-    y = cast_y(network, batch.y, dtype)
-    if y.ndim == 1 and network.answers == "classes":
-        checks.labels("train_step", y, network.outputs)
-    prepared = Prepared(cast_x(network, batch.x, dtype), y, batch.sample_weight)
+    x = checks.rows("train_step", "batch.x", batch.x, network.inputs)
+    y = checks.targets("train_step", batch.y, len(x), network.outputs, network.targets, "batch.y")
+    w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, len(x))
+    prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
     with np.errstate(over="ignore", invalid="ignore"):
         result = backprop(network, run.params, prepared, batch.key)
         if not math.isfinite(result.loss):
@@ -90,6 +89,8 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
     1
     """
     checks.instance("end_epoch", "run", run, TrainState)
+    if held_out is not None:
+        checks.instance("end_epoch", "held_out", held_out, Dataset, "Make one with `Dataset(x, y)`.")
     network, sums = run.recipe.network, run.sums
     if run.batch == 0:
         rule = "must have made a step since the last epoch ended"
@@ -106,9 +107,8 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
     quantity = run.recipe.monitor or ("loss" if held_out is None else "val_loss")
     value = getattr(record, quantity)
     if value is None:
-        rule = "must be a quantity of the epoch's record"
-        fix = "Is there `validation` data, and does the network answer with classes (accuracy) or numbers (r2)?"
-        raise checks.problem(ValueError, "end_epoch", "monitor", rule, repr(quantity), fix)
+        rule = f"must be given for the monitor {quantity!r}"
+        raise checks.problem(ValueError, "end_epoch", "held_out", rule, "None")
     former = getattr(run.history[run.best_epoch - 1], quantity) if run.best_epoch else None
     better = former is None or (value < former if quantity.endswith("loss") else value > former)
     best, best_epoch = (run.params, record.epoch) if better else (run.best, run.best_epoch)
@@ -185,19 +185,25 @@ def begin(
 ) -> TrainState:
     """The run to begin or go on with, after checking that everything fits."""
     checks.instance(where, "network", network, Network)
-    check_data(where, "data", network, data)
-    if validation is not None:
-        check_data(where, "validation", network, validation)
-    if state is None:
-        return start(network, **settings)
-    checks.instance(where, "state", state, TrainState)
     for name, value in settings.items():
-        rule, fix = "must be left out when `state` is given", "The state's recipe says it."
-        raise checks.problem(ValueError, where, name, rule, checks.show(value), fix)
-    if state.recipe.network != network:
+        if name not in Settings.__annotations__:
+            rule = f"must be one of {', '.join(Settings.__annotations__)}"
+            raise checks.problem(TypeError, where, "settings", rule, f"{name}={checks.show(value)}")
+        if state is not None:
+            rule, fix = "must be left out when `state` is given", "The state's recipe says it."
+            raise checks.problem(ValueError, where, name, rule, checks.show(value), fix)
+    run = start(network, **settings) if state is None else state
+    checks.instance(where, "state", run, TrainState)
+    if run.recipe.network != network:
         rule = "must be the network of the state's recipe"
         raise checks.problem(ValueError, where, "network", rule, repr(network))
-    if state.batch > batch_count(data, state.recipe.batch_size):
+    check_data(where, "data", network, data, run.params.dtype)
+    if validation is not None:
+        check_data(where, "validation", network, validation, run.params.dtype)
+    elif (run.recipe.monitor or "").startswith("val_"):
+        rule = f"must be given for the monitor {run.recipe.monitor!r}"
+        raise checks.problem(ValueError, where, "validation", rule, "None")
+    if run.batch > batch_count(data, run.recipe.batch_size):
         rule = "must be as long as what the state was trained on"
-        raise checks.problem(ValueError, where, "data", rule, f"{len(data)} rows for a state at batch {state.batch}")
-    return state
+        raise checks.problem(ValueError, where, "data", rule, f"{len(data)} rows for a state at batch {run.batch}")
+    return run

@@ -150,3 +150,23 @@ def test_predictions_by_kind_of_network() -> None:
     assert fnn.predict(one, params, x).tolist() == [1, 1]  # the second is 0.5 exactly
     line = fnn.mlp(3, 1, output="identity", loss="mse")
     assert fnn.predict(line, fnn.pack_params(line, [[[1.0], [0.0], [0.0]], [1.0]]), x).tolist() == [2, 0]
+
+
+def test_outputs_that_are_not_finite_are_no_answer() -> None:
+    network = fnn.mlp(2, 3, 2)
+    params = fnn.init_params(network, seed=0)
+    spoilt = attrs.evolve(params, vector=np.full(len(params.vector), np.nan, np.float32))
+    for function in (fnn.forward, fnn.predict):
+        for given_params, x in ((spoilt, [[1.0, 2.0]]), (params, [[3e38, 3e38]])):
+            with pytest.raises(FloatingPointError, match=f"^{function.__name__}: the outputs are not finite"):
+                function(network, given_params, x)
+    data = fnn.Dataset([[1.0, 2.0]], [0])
+    with pytest.raises(FloatingPointError, match=r"^evaluate: the loss is nan\."):
+        fnn.evaluate(network, spoilt, data)
+    assert not fnn.check_grads(network, spoilt, data.x, data.y).ok
+
+
+def test_a_regression_on_whole_numbers_can_hold_a_fraction_out() -> None:
+    data = fnn.Dataset(np.ones((30, 2)), np.arange(30))
+    run = fnn.fit(fnn.mlp(2, 1, output="identity", loss="mse"), data, epochs=1, validation=0.2)
+    assert run.history[0].val_r2 is not None

@@ -107,6 +107,7 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
         yield "split", fnn.split, fnn.Dataset(x, w), 0.3
         yield "digest", fnn.digest, run
     labels, guesses, values = rng.integers(0, 3, 9), rng.integers(0, 3, 9), rng.standard_normal(9)
+    yield "sealed", fnn.sealed, np.ones(3)
     yield "accuracy", fnn.accuracy, labels, guesses, np.ones(9)
     yield "r2", fnn.r2, values, values[::-1], np.ones(9)
     yield "classification_report", fnn.classification_report, labels, guesses

@@ -1,0 +1,169 @@
+"""The house: which room may know of which, how large it all may be, and that every public name says what it is."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fnn
+
+FOLDER = Path(fnn.__file__).parent
+SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))}
+ROOMS = {name: source for name, source in SOURCES.items() if name != "__init__"}
+
+# An import goes from a higher tier to a lower one; the last tier are the edges, which nothing may import.
+TIERS = {
+    name: tier
+    for tier, names in enumerate(
+        [
+            "arrays checks kernels tables",
+            "activations params randomness regularizers schedules scores",
+            "dataset descent initializers losses",
+            "layers optimizers",
+            "network",
+            "backprop",
+            "passes",
+            "evaluation runs",
+            "training",
+            "fitting",
+            "analysis data metrics",
+        ]
+    )
+    for name in names.split()
+}
+EDGE = max(TIERS.values())
+LIGHT = {"numpy", "attrs"}  # what a module may import at its top, besides the standard library
+LONGEST = 350  # lines of a file
+BUDGET = 2000  # lines of code in all rooms but the edges
+
+
+def imports(source: str) -> Iterator[tuple[int, str, bool]]:
+    """Each import of a module: its line, what is imported ("fnn.checks" for `from fnn import checks`), at the top?"""
+
+    def within(node: ast.AST, top: bool) -> Iterator[tuple[int, str, bool]]:
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name, top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            names = [f"fnn.{alias.name}" for alias in node.names] if module == "fnn" else [module]
+            yield from ((node.lineno, name, top) for name in names)
+        else:
+            function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for child in ast.iter_child_nodes(node):
+                yield from within(child, top and not function)
+
+    return within(ast.parse(source), True)
+
+
+def import_violations(name: str, source: str) -> list[str]:
+    """Where a module imports what it may not."""
+    found = []
+    for line, imported, top in imports(source):
+        package, _, rest = imported.partition(".")
+        room = rest.split(".")[0]
+        if package == "":
+            found.append(f"{name}:{line}: a relative import")
+        elif package == "fnn" and room not in TIERS:
+            found.append(f"{name}:{line}: {imported} is no module of a tier")
+        elif package == "fnn" and TIERS[room] == EDGE:
+            found.append(f"{name}:{line}: {room} is an edge")
+        elif package == "fnn" and TIERS[room] >= TIERS[name]:
+            found.append(f"{name}:{line}: {room} is in tier {TIERS[room]}, and {name} in {TIERS[name]}")
+        elif package != "fnn" and top and package not in LIGHT | sys.stdlib_module_names:
+            found.append(f"{name}:{line}: {package} outside a function")
+    return found
+
+
+def rank(name: str) -> tuple[int, str]:
+    """CONSTANTS, Classes, functions; each by name."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+
+def front_violations(source: str) -> list[str]:
+    """Where `__init__.py` is more than a docstring, imports from the rooms, and a sorted __all__ of just these."""
+    found, imported, public = [], [], []
+    docstring, *body = ast.parse(source).body
+    if not isinstance(docstring, ast.Expr):
+        found.append("no docstring")
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module in {f"fnn.{room}" for room in TIERS}:
+            imported += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            public += ast.literal_eval(node.value)
+        else:
+            found.append(f"line {node.lineno}: neither an import from a room nor __all__")
+    if public != sorted(public, key=rank):
+        found.append("__all__ is not sorted")
+    found += [f"{name} is not in __all__" for name in sorted(set(imported) - set(public))]
+    found += [f"{name} is not imported" for name in sorted(set(public) - set(imported))]
+    found += [f"{name} twice in __all__" for name in sorted({name for name in public if public.count(name) > 1})]
+    return found
+
+
+def lines_of_code(source: str) -> int:
+    """How many lines hold code: without docstrings, comments and blanks."""
+    nothing = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    lines = {n for token in tokens if token.type not in nothing for n in range(token.start[0], token.end[0] + 1)}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            lines -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return len(lines)
+
+
+def says_what_it_is(value: object) -> bool:
+    """Whether a docstring has a number that a doctest prints, or says what the parts are.
+
+    Of a Protocol each method has a docstring. A method that is public as a function is told of by its class.
+    """
+    doc = value.__doc__ or ""
+    if any(mark in doc for mark in (">>> ", "Args:\n", "Attributes:\n")):
+        return True
+    if getattr(value, "_is_protocol", False):
+        return bool(doc) and all(vars(value)[name].__doc__ for name in vars(value) if name in _methods(value))
+    if inspect.isfunction(value) and "." in value.__qualname__:
+        owner = getattr(fnn, value.__qualname__.split(".")[0], None)
+        return bool(doc) and says_what_it_is(owner)
+    return False
+
+
+def _methods(protocol: object) -> set[str]:
+    return {name for name, part in vars(protocol).items() if inspect.isfunction(part) or isinstance(part, property)} - {
+        "__init__",
+        "__subclasshook__",
+    }
+
+
+def test_every_room_has_a_tier() -> None:
+    assert sorted(TIERS) == sorted(ROOMS)
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_imports_go_to_lower_tiers(name: str) -> None:
+    assert import_violations(name, ROOMS[name]) == []
+
+
+def test_the_front_door_has_the_public_names_and_nothing_else() -> None:
+    assert front_violations(SOURCES["__init__"]) == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_file_is_two_rooms(name: str) -> None:
+    assert len(SOURCES[name].splitlines()) <= LONGEST
+
+
+def test_the_budget() -> None:
+    sizes = {name: lines_of_code(source) for name, source in ROOMS.items() if TIERS[name] < EDGE}
+    assert sum(sizes.values()) <= BUDGET, sizes
+
+
+@pytest.mark.parametrize("name", fnn.__all__)
+def test_public_names_say_what_they_are(name: str) -> None:
+    assert says_what_it_is(getattr(fnn, name))
