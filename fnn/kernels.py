@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 
 
 def _blocks(n: int) -> Iterator[slice]:

@@ -123,7 +123,7 @@ class Dense:
 
     def backward(self, p: LayerParams, kept: Floats, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
         np.matmul(kept.T, dz, out=g.weight)
-        np.sum(dz, axis=0, out=g.bias)
+        np.add.reduce(dz, axis=0, out=g.bias)
         return dz @ p.weight.T if to_x else dz
 
 
@@ -226,8 +226,8 @@ class BatchNorm:
     def backward(self, p: LayerParams, kept: Any, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
         normal, scale, batch = kept
         slope: Floats = p.weight * scale
-        np.sum(dz * normal, axis=0, out=g.weight)
-        np.sum(dz, axis=0, out=g.bias)
+        np.add.reduce(dz * normal, axis=0, out=g.weight)
+        np.add.reduce(dz, axis=0, out=g.bias)
         if batch is None:
             g.mean[...], g.variance[...] = p.mean, p.variance
             return dz * slope

@@ -65,24 +65,25 @@ class Layout:
         """How many running statistics there are."""
         return sum(math.prod(s.mean) + math.prod(s.variance) for s in self.layers)
 
+    @cached_property
+    def _pieces(self) -> tuple[tuple[tuple[slice, tuple[int, ...]], ...], ...]:
+        """For each layer the slice and the shape of its four tensors: two of the vector, two of the running ones."""
+        pieces, ends = [], [0, 0]
+        for shapes in self.layers:
+            layer = []
+            for which, shape in enumerate(attrs.astuple(shapes)):
+                start = ends[which // 2]
+                ends[which // 2] = start + math.prod(shape)
+                layer.append((slice(start, ends[which // 2]), shape))
+            pieces.append(tuple(layer))
+        return tuple(pieces)
+
     def views(self, vector: Floats, running: Floats) -> tuple[LayerParams, ...]:
         """The layers' views of a vector and of the running statistics."""
-        trained, rest = _cutter(vector), _cutter(running)
         return tuple(
-            LayerParams(trained(s.weight), trained(s.bias), rest(s.mean), rest(s.variance)) for s in self.layers
+            LayerParams(vector[w].reshape(w_shape), vector[b], running[m], running[v])
+            for (w, w_shape), (b, _), (m, _), (v, _) in self._pieces
         )
-
-
-def _cutter(vector: Floats) -> Any:
-    """A function that cuts the next piece of a shape off a vector, as a view."""
-    at = 0
-
-    def cut(shape: tuple[int, ...]) -> Floats:
-        nonlocal at
-        start, at = at, at + math.prod(shape)
-        return vector[start:at].reshape(shape)
-
-    return cut
 
 
 @attrs.frozen(eq=False, repr=False)
