@@ -13,7 +13,7 @@ from fnn import checks
 from fnn.dataset import Dataset, batch_count, split
 from fnn.network import Network
 from fnn.runs import Settings, TrainState
-from fnn.training import begin, train
+from fnn.training import begin, fold
 
 
 def fit(
@@ -68,14 +68,16 @@ def fit(
         raise checks.problem(TypeError, "fit", "on_epoch", "must be a function of the state", checks.show(on_epoch))
     if isinstance(validation, int | float | np.floating):
         checks.fraction("fit", "validation", validation)
-        run = begin("fit", network, data, data, state, settings)  # so that what does not fit is refused as usual
-        strata = False if network.answers == "values" else None
-        data, validation = split(data, validation, run.recipe.seed, stratify=strata)
-    run = begun = begin("fit", network, data, validation, state, settings)
+        run = begun = begin("fit", network, data, data, state, settings)
+        stratify = False if network.answers == "values" else None
+        data, held_out = split(data, float(validation), run.recipe.seed, stratify)
+    else:
+        run = begun = begin("fit", network, data, validation, state, settings)
+        held_out = validation
     goal, stopped = run.epoch + epochs, "interrupted"
     bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress else None
     try:
-        for run in train(network, data, state=begun, validation=validation, every="step"):
+        for run in fold(begun, data, held_out, every="step"):
             if bar:
                 bar.show(run)
             if run.batch:

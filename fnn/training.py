@@ -160,10 +160,11 @@ def train(
     """
     checks.choice("train", "every", every, ("epoch", "step"))
     run = begin("train", network, data, validation, state, settings)
-    return _train(run, data, validation, every)
+    return fold(run, data, validation, every)
 
 
-def _train(run: TrainState, data: Dataset, validation: Dataset | None, every: str) -> Iterator[TrainState]:
+def fold(run: TrainState, data: Dataset, validation: Dataset | None, every: str) -> Iterator[TrainState]:
+    """What `train` is, after its checks."""
     recipe = run.recipe
     count = batch_count(data, recipe.batch_size)
     while True:
