@@ -66,6 +66,7 @@ def fit(
         checks.count("fit", "patience", patience, 1)
     if on_epoch is not None and not callable(on_epoch):
         raise checks.problem(TypeError, "fit", "on_epoch", "must be a function of the state", checks.show(on_epoch))
+    held_out: Dataset | None
     if isinstance(validation, int | float | np.floating):
         checks.fraction("fit", "validation", validation)
         run = begun = begin("fit", network, data, data, state, settings)
