@@ -15,7 +15,7 @@ from fnn.activations import (
     Tanh,
 )
 from fnn.analysis import GradientCheck, Summary, check_grads, summary
-from fnn.arrays import State, digest, sealed
+from fnn.arrays import Array, Floats, State, digest, sealed
 from fnn.data import load_digits, load_idx, load_mnist, load_openml
 from fnn.dataset import Batch, Dataset, batches, split
 from fnn.descent import Optimizer, init, step
@@ -55,10 +55,10 @@ from fnn.optimizers import (
     sgd_init,
     sgd_step,
 )
-from fnn.params import LayerParams, Layout, Params
+from fnn.params import LayerParams, Layout, Params, Shapes
 from fnn.passes import forward, grads, loss, loss_and_grads, predict, project
-from fnn.randomness import Key
-from fnn.runs import EpochRecord, Recipe, TrainState, history_table, start
+from fnn.randomness import Address, Key
+from fnn.runs import EpochRecord, Monitor, Recipe, TrainState, history_table, start
 from fnn.schedules import Constant, Cosine, Schedule
 from fnn.scores import accuracy, r2
 from fnn.training import end_epoch, train, train_step
@@ -71,6 +71,8 @@ __all__ = [
     "Adam",
     "AdamState",
     "AdamW",
+    "Address",
+    "Array",
     "Batch",
     "BatchNorm",
     "BinaryCrossEntropy",
@@ -85,6 +87,7 @@ __all__ = [
     "Elu",
     "EpochRecord",
     "Evaluation",
+    "Floats",
     "Gelu",
     "GlorotNormal",
     "GlorotUniform",
@@ -102,6 +105,7 @@ __all__ = [
     "Loss",
     "Momentum",
     "MomentumState",
+    "Monitor",
     "Network",
     "Optimizer",
     "Params",
@@ -112,6 +116,7 @@ __all__ = [
     "SGDState",
     "ScaledNormal",
     "Schedule",
+    "Shapes",
     "Sigmoid",
     "Silu",
     "Softmax",

@@ -237,6 +237,7 @@ class Softmax:
         return a * (da - mean)
 
 
+RECTIFIERS = (Relu, LeakyRelu, Elu, Gelu, Silu)  # those that He et al.'s initial weights are for
 ACTIVATIONS: dict[str, Activation] = {
     "identity": Identity(),
     "step": Step(),

@@ -15,7 +15,7 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
 
-def freeze(array: Floats) -> Floats:
+def freeze(array: Array) -> Array:
     """Make an array that we made ourselves read-only, and return it."""
     array.flags.writeable = False
     return array
@@ -23,9 +23,7 @@ def freeze(array: Floats) -> Floats:
 
 def view(array: Array) -> Array:
     """A read-only view; nothing is copied."""
-    seen = array.view()
-    seen.flags.writeable = False
-    return seen
+    return freeze(array.view())
 
 
 def sealed(array: Array) -> Array:
@@ -40,9 +38,7 @@ def sealed(array: Array) -> Array:
         owner = owner.base
     if type(array) is np.ndarray and array.flags.c_contiguous and (owner is None or isinstance(owner, bytes)):
         return array
-    copy = np.array(array, order="C", subok=False)
-    copy.flags.writeable = False
-    return copy
+    return freeze(np.array(array, order="C", subok=False))
 
 
 def _rebuild(cls: Callable[..., Any], fields: dict[str, Any]) -> Any:
@@ -65,7 +61,13 @@ class State:
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = attrs.fields(type(self))  # type: ignore[arg-type]  # every subclass is an attrs class
-        return _rebuild, (type(self), {f.name: getattr(self, f.name) for f in fields})
+        return _rebuild, (type(self), {f.alias: getattr(self, f.name) for f in fields if f.init})
+
+
+def field_names(record: Any) -> list[str]:
+    """The names of the fields of a record, attrs' or a dataclass, that count in its digest."""
+    fields: Any = attrs.fields(type(record)) if attrs.has(type(record)) else dataclasses.fields(record)
+    return [field.name for field in fields if field.metadata.get("digest", True)]
 
 
 def digest(state: object) -> str:
@@ -84,7 +86,7 @@ def digest(state: object) -> str:
     >>> network = fnn.mlp(2, 3, 2)
     >>> params = fnn.pack_params(network, [np.ones((2, 3)), np.zeros(3), np.ones((3, 2)), np.zeros(2)])
     >>> fnn.digest(params)
-    '041aecc5983d34627db5a4c77d3310fa'
+    '1db9a127128449d4aa69a5dad955cc3e'
     """
     import hashlib
 
@@ -95,15 +97,15 @@ def digest(state: object) -> str:
 
 def _feed(update: Callable[[bytes], None], value: Any) -> None:
     if isinstance(value, np.ndarray):
-        if value.dtype.hasobject or isinstance(value, np.ma.MaskedArray):
+        if value.dtype.kind not in "buif" or isinstance(value, np.ma.MaskedArray):
             got = f"{'a masked array' if isinstance(value, np.ma.MaskedArray) else 'an array'} of {value.dtype}"
             raise TypeError(f"digest: `state` must hold arrays of exact numbers, got {got}.")
         update(f"array {value.dtype.str} {value.shape};".encode())
         update(np.ascontiguousarray(value).tobytes())
     elif attrs.has(type(value)) or dataclasses.is_dataclass(value):
-        update(f"record {type(value).__qualname__};".encode())
-        fields = attrs.fields(type(value)) if attrs.has(type(value)) else dataclasses.fields(value)
-        for name in (field.name for field in fields):
+        package = type(value).__module__.partition(".")[0]
+        update(f"record {package} {type(value).__qualname__};".encode())
+        for name in field_names(value):
             update(f"{name}=".encode())
             _feed(update, getattr(value, name))
     elif isinstance(value, tuple | list):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fnn import checks
 from fnn.arrays import Array, Floats, freeze
 from fnn.layers import Layer
 from fnn.network import Network
@@ -69,6 +70,7 @@ def run_forward(network: Network, params: Params, x: Floats, key: Key | None) ->
         p = params[index]
         z, kept = layer.forward(p, x, key, index)
         x = layer.activation.value(z)
+        _check_shape(layer.activation, "value(z)", x, z.shape)
         passed.append(Layered(layer, p, kept, z, x))
     return passed
 
@@ -96,10 +98,11 @@ def true_answers(network: Network, y: Array) -> Array:
 
 def loss_rows(network: Network, last: Layered, y: Array) -> Floats:
     """The loss of each row, from the logits where the loss can."""
-    if network.from_logits:
-        rows: Floats = network.loss.rows_from_logits(last.z, y)  # type: ignore[attr-defined]  # `after` says so
-        return rows
-    return network.loss.rows(last.a, y)
+    if network.logit_loss:
+        return network.logit_loss.rows_from_logits(last.z, y)
+    rows = network.loss.rows(last.a, y)
+    _check_shape(network.loss, "rows(a, y)", rows, last.a.shape[:1])
+    return rows
 
 
 def mean_loss(network: Network, last: Layered, batch: Prepared) -> float:
@@ -108,7 +111,12 @@ def mean_loss(network: Network, last: Layered, batch: Prepared) -> float:
     if batch.sample_weight is None:
         return float(rows.sum(dtype=np.float64)) / len(rows)
     w = batch.sample_weight
-    return float((w * rows).sum(dtype=np.float64)) / float(w.sum(dtype=np.float64))
+    return weighted_sum(w, rows) / float(w.sum())
+
+
+def weighted_sum(w: Array, rows: Array) -> float:
+    """Σ w·rows, where a row of weight 0 does not count, whatever it is."""
+    return float(np.dot(w, np.where(w > 0, rows, 0)))
 
 
 def penalties(network: Network, params: Params) -> float:
@@ -120,13 +128,14 @@ def backprop(network: Network, params: Params, batch: Prepared, key: Key | None)
     """One pass forward and one back."""
     passed = run_forward(network, params, batch.x, key)
     vector = np.empty(params.layout.size, params.dtype)
-    running = np.empty(params.layout.running_size, params.dtype)
+    running = params.running.copy()  # what no layer moves stays
     g = params.layout.views(vector, running)
     dz = _output_delta(network, passed[-1], batch)
-    for index in reversed(range(len(passed))):
+    first = network.first_trained  # below it nothing has a gradient
+    for index in range(len(passed) - 1, first - 1, -1):
         layer, p, kept, _, _ = passed[index]
-        da = layer.backward(p, kept, dz, g[index], index > 0)
-        if index:
+        da = layer.backward(p, kept, dz, g[index], index > first)
+        if index > first:
             before = passed[index - 1]
             dz = before.layer.activation.vjp(before.z, before.a, da)
     for index, layer in network.dense:
@@ -138,8 +147,16 @@ def backprop(network: Network, params: Params, batch: Prepared, key: Key | None)
 def _output_delta(network: Network, last: Layered, batch: Prepared) -> Floats:
     """The derivative of the mean loss by the last layer's z."""
     w = batch.sample_weight
-    share: Any = 1 / len(batch.x) if w is None else (w / w.sum(dtype=np.float64)).astype(last.a.dtype)[:, None]
-    if network.from_logits:
-        dz: Floats = share * network.loss.vjp_from_logits(last.z, last.a, batch.y)  # type: ignore[attr-defined]  # as above
+    share: Any = 1 / len(batch.x) if w is None else (w / w.sum()).astype(last.a.dtype)[:, None]
+    if network.logit_loss:
+        dz: Floats = share * network.logit_loss.vjp_from_logits(last.z, last.a, batch.y)
         return dz
-    return last.layer.activation.vjp(last.z, last.a, share * network.loss.vjp(last.a, batch.y))
+    da = network.loss.vjp(last.a, batch.y)
+    _check_shape(network.loss, "vjp(a, y)", da, last.a.shape)
+    return last.layer.activation.vjp(last.z, last.a, share * da)
+
+
+def _check_shape(part: object, method: str, array: Floats, shape: tuple[int, ...]) -> None:
+    """Refuse what a user's own part returns in another shape, before it broadcasts."""
+    if np.shape(array) != shape:
+        raise checks.problem(ValueError, type(part).__name__, method, f"must have shape {shape}", str(np.shape(array)))

@@ -53,11 +53,7 @@ def integer(least: int) -> Validator:
     """A validator: an int of at least `least`."""
 
     def check(spec: Any, field: Any, value: Any) -> None:
-        value = _plain(spec, field, value)
-        kind = ValueError if _whole(value) else TypeError
-        if kind is TypeError or value < least:
-            rule = f"must be an integer of at least {least}"
-            raise problem(kind, type(spec).__name__, field.name, rule, show(value))
+        count(type(spec).__name__, field.name, _plain(spec, field, value), least)
 
     return check
 
@@ -75,10 +71,12 @@ def number(rule: str, holds: Callable[[float], bool]) -> Validator:
         kind = TypeError if isinstance(value, bool) or not isinstance(value, int | float) else ValueError
         if kind is TypeError or not -sys.float_info.max <= value <= sys.float_info.max or not holds(value):
             raise problem(kind, type(spec).__name__, field.name, f"must be a {rule}", show(value))
+        object.__setattr__(spec, field.name, float(value) + 0.0)  # 1 and 1.0, 0.0 and −0.0 are one setting
 
     return check
 
 
+from_1_or_none: Validator = attrs.validators.optional(integer(1))
 at_least_0 = number("finite number of at least 0", lambda value: value >= 0)
 above_0 = number("finite number above 0", lambda value: value > 0)
 from_0_below_1 = number("number in [0, 1)", lambda value: 0 <= value < 1)
@@ -100,12 +98,23 @@ def part(names: Collection[str], *methods: str) -> Validator:
         rule = f"must be a frozen record with {signatures}"
         if names:
             rule = f"must be one of {', '.join(sorted(names))}, or a frozen record with {signatures}"
-        close = difflib.get_close_matches(value, names, 1) if isinstance(value, str) else []
-        fix = f"Did you mean {close[0]!r}?" if close else ""
+        fix = _advice(value, names, methods)
         kind = ValueError if isinstance(value, str) and names else TypeError
         raise problem(kind, type(spec).__name__, field.name, rule, show(value), fix)
 
     return check
+
+
+def _advice(value: object, names: Collection[str], methods: Collection[str]) -> str:
+    if isinstance(value, str):
+        close = difflib.get_close_matches(value, names, 1)
+        return f"Did you mean {close[0]!r}?" if close else ""
+    if isinstance(value, type):
+        return f"Did you mean `{value.__name__}()`?"
+    missing = [method for method in methods if not callable(getattr(value, method, None))]
+    if len(missing) < len(methods):
+        return f"It has no {missing[0]}." if missing else "Decorate its class with `attrs.frozen`."
+    return ""
 
 
 def rate(a_number: Validator) -> Validator:
@@ -118,7 +127,8 @@ def rate(a_number: Validator) -> Validator:
             a_number(spec, field, value)
         except TypeError:
             rule = "must be a finite number, or a frozen record with __call__(step)"
-            raise problem(TypeError, type(spec).__name__, field.name, rule, show(value)) from None
+            fix = "A function is no value; make it a frozen record." if callable(value) else ""
+            raise problem(TypeError, type(spec).__name__, field.name, rule, show(value), fix) from None
 
     return check
 
@@ -203,7 +213,9 @@ def numeric(where: str, name: str, value: object, kinds: str = "buif") -> Array:
         what = {"ui": "integers", "bui": "integers or booleans", "buif": "real numbers"}[kinds]
         rule = f"must be an array of {what}"
         got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else show(value)
-        raise problem(TypeError, where, name, rule, got)
+        text = name.endswith("y") and array.dtype.kind in "US"
+        fix = f"Names are made labels by `np.unique({name}, return_inverse=True)[1]`." if text else ""
+        raise problem(TypeError, where, name, rule, got, fix)
     return array
 
 
@@ -252,7 +264,7 @@ def weights(where: str, value: object, n: int) -> Array:
         total = array.sum(dtype=np.float64)
     if not np.isfinite(total):
         raise problem(ValueError, where, "sample_weight", "must have a finite sum", str(total))
-    return array
+    return array.astype(np.float64, copy=False)  # in float32 a small weight times a small loss is 0
 
 
 def _range(array: Array) -> str:

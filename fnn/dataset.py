@@ -40,6 +40,8 @@ class Dataset(State):
     x stays in its dtype (pixels as uint8 take a quarter of float32's memory); a batch is made floats when it
     is used. The arrays that were given must not be changed while the data set is in use.
 
+    `data.x` and `data.y` are always all rows; those that count are `x, y, sample_weight = data.take(slice(None))`.
+
     Args:
         x: shape (n, columns), n at least 1; booleans, integers or floats, all finite.
         y: n targets: shape (n,) or (n, outputs), all finite. Whether they fit a loss is checked when a network
@@ -162,7 +164,7 @@ def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: in
         checks.count("batches", "batch_size", batch_size, 1)
     checks.word("batches", "seed", seed)
     checks.word("batches", "epoch", epoch)
-    return _batches(data, batch_size, int(seed), int(epoch))
+    return _batches(data, None if batch_size is None else int(batch_size), int(seed), int(epoch))
 
 
 def _batches(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> Iterator[Batch]:
@@ -186,7 +188,8 @@ def split(data: Dataset, fraction: float, seed: int = 0, stratify: bool | None =
     """The rest and a part of the rows, chosen at random, sharing one x.
 
     Stratified, each label keeps its share in both, as scikit-learn's `train_test_split` does it, which this
-    calls. Both are in the order of the data, and each of its rows is in one of them.
+    calls. Both are in the order of the data, and each of its rows is in one of them. `part.x` is still the whole
+    x, which they share: the part's own rows are `x, y, sample_weight = part.take(slice(None))`.
 
     Args:
         data: the rows.

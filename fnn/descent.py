@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import attrs
@@ -100,14 +101,22 @@ def begin(
     checks.instance(where, "g", g, Params)
     if (g.layout is not params.layout and g.layout != params.layout) or g.dtype != params.dtype:
         raise checks.problem(ValueError, where, "g", f"must have the layout of {params!r}", repr(g))
-    for name in ("m", "v"):
-        part = getattr(state, name, params.vector)
-        if (part.shape, part.dtype) != (params.vector.shape, params.dtype):
+    for field in attrs.fields(state_kind):
+        part = getattr(state, field.name)
+        if isinstance(part, np.ndarray) and (part.shape, part.dtype) != (params.vector.shape, params.dtype):
             raise checks.problem(ValueError, where, "state", f"must be that of {params!r}", checks.show(part))
     rate = optimizer.learning_rate
-    if not isinstance(rate, int | float):
-        rate = rate(state.step)
+    if not isinstance(rate, float):
+        rate = float(rate(state.step))
+        if not 0 <= rate < math.inf:
+            rule = "must return finite numbers of at least 0"
+            raise checks.problem(ValueError, where, "learning_rate", rule, f"{rate} for step {state.step}")
     return clip(g.vector, optimizer.clip_value, optimizer.clip_norm), rate
+
+
+def nonzero(epsilon: float, params: Params) -> float:
+    """An epsilon that is not 0 in the params' dtype."""
+    return max(epsilon, float(np.finfo(params.dtype).tiny))
 
 
 def moved(params: Params, vector: Floats, g: Params) -> Params:

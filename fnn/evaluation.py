@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from fnn.backprop import answers, cast_x, cast_y, loss_rows, run_forward, tiles, true_answers
+from fnn.backprop import answers, cast_x, cast_y, loss_rows, run_forward, tiles, true_answers, weighted_sum
 from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
@@ -61,13 +61,17 @@ def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
             last = run_forward(network, params, cast_x(network, x, params.dtype), None)[-1]
             rows = loss_rows(network, last, y)
-        total += float((rows if w is None else w * rows).sum(dtype=np.float64))
+        total += float(rows.sum(dtype=np.float64)) if w is None else weighted_sum(w, rows)
         weight += len(rows) if w is None else float(w.sum(dtype=np.float64))
         true.append(true_answers(network, y))
         predicted.append(answers(network, last.a))
     if not math.isfinite(total):
         raise FloatingPointError(f"evaluate: the loss is {total}. Are `params` finite?")
-    score = r2 if network.answers == "values" else accuracy
-    value = score(np.concatenate(true), np.concatenate(predicted), data.take(slice(None))[2])
-    by_numbers = network.answers == "values"
-    return Evaluation(total / weight, None if by_numbers else value, value if by_numbers else None, len(data))
+    y, answer = np.concatenate(true), np.concatenate(predicted)
+    result = Evaluation(total / weight, None, None, len(data))
+    if y.shape != answer.shape:  # a user's loss, whose targets are something else
+        return result
+    w = data.take(slice(None))[2]
+    if network.answers == "values":
+        return attrs.evolve(result, r2=r2(y, answer, w))
+    return attrs.evolve(result, accuracy=accuracy(y, answer, w))

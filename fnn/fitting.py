@@ -12,8 +12,9 @@ import numpy as np
 from fnn import checks
 from fnn.dataset import Dataset, batch_count, split
 from fnn.network import Network
+from fnn.passes import check_data
 from fnn.runs import Settings, TrainState
-from fnn.training import begin, fold
+from fnn.training import check_fits, fold, resumed
 
 
 def fit(
@@ -38,13 +39,15 @@ def fit(
         data: to train on.
         epochs: how many more, at least 1; the rest of an unfinished one counts as one.
         validation: data to evaluate each epoch on; or a fraction of `data`, in (0, 1), that is split off as
-            `split(data, fraction, seed)` does it; or None.
-        patience: stop when the monitored quantity has not been better for so many epochs; at least 1, or None.
+            `split(data, fraction, seed)` does it; or None. A run that had it needs it again to go on.
+        patience: stop when the monitored quantity has not been better for so many epochs, counted from the best
+            epoch whichever call it was in; at least 1, or None.
         state: a run to go on with; None starts one.
         progress: whether to show a bar with loss and accuracy, on stderr.
         on_epoch: called with the state after each epoch.
-        settings: optimizer (Adam()), batch_size (64; None is the full batch), seed (0), monitor and params, as
-            in `start`; not with `state`, whose recipe says them.
+        settings: optimizer (Adam()), batch_size (64; None is the full batch), seed (0), monitor ("val_loss" or
+            "loss"; "accuracy", "val_accuracy", "val_r2") and params, as in `start`; not with `state`, whose recipe
+            says them.
 
     Returns:
         The run: `run.params` are the last parameters and `run.best` the best, by the monitored quantity;
@@ -66,19 +69,17 @@ def fit(
         checks.count("fit", "patience", patience, 1)
     if on_epoch is not None and not callable(on_epoch):
         raise checks.problem(TypeError, "fit", "on_epoch", "must be a function of the state", checks.show(on_epoch))
-    held_out: Dataset | None
+    run = begun = resumed("fit", network, state, settings)
     if isinstance(validation, int | float | np.floating):
         checks.fraction("fit", "validation", validation)
-        run = begun = begin("fit", network, data, data, state, settings)
+        check_data("fit", "data", network, data, run.params.dtype)
         stratify = False if network.answers == "values" else None
-        data, held_out = split(data, float(validation), run.recipe.seed, stratify)
-    else:
-        run = begun = begin("fit", network, data, validation, state, settings)
-        held_out = validation
-    goal, stopped = run.epoch + epochs, "interrupted"
+        data, validation = split(data, float(validation), run.recipe.seed, stratify)
+    check_fits("fit", run, data, validation)
+    goal, stopped = run.epoch + int(epochs), "interrupted"
     bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress else None
     try:
-        for run in fold(begun, data, held_out, every="step"):
+        for run in fold(begun, data, validation, every="step"):
             if bar:
                 bar.show(run)
             if run.batch:

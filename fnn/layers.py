@@ -14,17 +14,7 @@ import attrs
 import numpy as np
 
 from fnn import checks
-from fnn.activations import (
-    Activation,
-    Elu,
-    Gelu,
-    Identity,
-    LeakyRelu,
-    Relu,
-    Silu,
-    resolve_activation,
-    valid_activation,
-)
+from fnn.activations import RECTIFIERS, Activation, Identity, resolve_activation, valid_activation
 from fnn.arrays import Floats
 from fnn.initializers import (
     GlorotUniform,
@@ -63,7 +53,7 @@ class Layer(Protocol):
 
 
 def _default_init(activation: Activation) -> Initializer:
-    return HeNormal() if isinstance(activation, Relu | LeakyRelu | Elu | Gelu | Silu) else GlorotUniform()
+    return HeNormal() if isinstance(activation, RECTIFIERS) else GlorotUniform()
 
 
 def _resolve_optional(value: InitializerName | Initializer | None) -> Initializer | None:
@@ -185,7 +175,8 @@ class BatchNorm:
     the batch's rows, each row counted once whatever its sample weight; without one they are the running
     statistics. These begin at 0 and 1, and each batch moves them: running ← (1 − momentum) · running +
     momentum · batch's. Momentum is the weight of the new batch, as in PyTorch, not of the old ones as in
-    Keras; the running variance is the biased one, as in Keras, not the unbiased one as in PyTorch.
+    Keras; the running variance is the biased one, as in Keras, not the unbiased one as in PyTorch and the
+    paper's algorithm 2. In a batch of one row the variance is 0 and z is the bias.
 
     Args:
         activation: a name, or a frozen record with value and vjp; it comes after the normalization.
@@ -216,10 +207,11 @@ class BatchNorm:
             mean, variance = p.mean, p.variance
             centred = x - mean
         else:
-            mean = x.mean(axis=0)
+            # in float64: what a float32 sum rounds off would become variance
+            mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
             centred = x - mean
-            variance = np.square(centred).mean(axis=0)
-        scale = 1 / np.sqrt(variance + self.epsilon)
+            variance = np.square(centred, dtype=np.float64).mean(axis=0)
+        scale = (1 / np.sqrt(variance + self.epsilon)).astype(x.dtype)
         normal = centred * scale
         return normal * p.weight + p.bias, (normal, scale, None if key is None else (mean, variance))
 
@@ -229,7 +221,6 @@ class BatchNorm:
         np.add.reduce(dz * normal, axis=0, out=g.weight)
         np.add.reduce(dz, axis=0, out=g.bias)
         if batch is None:
-            g.mean[...], g.variance[...] = p.mean, p.variance
             return dz * slope
         g.mean[...] = (1 - self.momentum) * p.mean + self.momentum * batch[0]
         g.variance[...] = (1 - self.momentum) * p.variance + self.momentum * batch[1]

@@ -24,6 +24,7 @@ from fnn.activations import Sigmoid, Softmax
 from fnn.arrays import Array, Floats
 
 LossName = Literal["mse", "squared_error", "mae", "huber", "cross_entropy", "binary_cross_entropy"]
+Targets = Literal["classes", "shares", "values", "any"]
 
 
 class Loss(Protocol):
@@ -34,6 +35,18 @@ class Loss(Protocol):
 
     def vjp(self, a: Floats, y: Array) -> Floats:
         """The derivative of each row's loss by that row's outputs."""
+
+
+class LossFromLogits(Loss, Protocol):
+    """A loss that after one activation, the class `after`, is computed from the logits z."""
+
+    after: ClassVar[type[Any]]
+
+    def rows_from_logits(self, z: Floats, y: Array) -> Floats:
+        """The loss of each row."""
+
+    def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
+        """The derivative of each row's loss by its z, where a is the activation's value of z."""
 
 
 def _over_outputs(each: Floats) -> Floats:
@@ -57,7 +70,7 @@ class MSE:
     array([2.5])
     """
 
-    targets: ClassVar[str] = "values"
+    targets: ClassVar[Targets] = "values"
 
     def rows(self, a: Floats, y: Array) -> Floats:
         return _over_outputs(np.square(a - y))
@@ -68,14 +81,14 @@ class MSE:
 
 @attrs.frozen(cache_hash=True)
 class SquaredError:
-    """Half the sum over outputs of (a − y)², as scikit-learn and Bishop (1995, section 6.1) write it.
+    """Half the sum over outputs of (a − y)², as Bishop (1995, section 6.1) writes it.
 
     >>> import numpy as np
     >>> SquaredError().rows(np.array([[1.0, 3.0]]), np.array([[0.0, 1.0]]))
     array([2.5])
     """
 
-    targets: ClassVar[str] = "values"
+    targets: ClassVar[Targets] = "values"
 
     def rows(self, a: Floats, y: Array) -> Floats:
         rows: Floats = 0.5 * np.square(a - y).sum(axis=1)
@@ -94,7 +107,7 @@ class MAE:
     array([1.5])
     """
 
-    targets: ClassVar[str] = "values"
+    targets: ClassVar[Targets] = "values"
 
     def rows(self, a: Floats, y: Array) -> Floats:
         return _over_outputs(np.abs(a - y))
@@ -117,7 +130,7 @@ class Huber:
 
     delta: float = attrs.field(default=1.0, validator=checks.above_0)
 
-    targets: ClassVar[str] = "values"
+    targets: ClassVar[Targets] = "values"
 
     def rows(self, a: Floats, y: Array) -> Floats:
         size: Floats = np.abs(a - y)
@@ -148,7 +161,7 @@ class CrossEntropy:
 
     label_smoothing: float = attrs.field(default=0.0, validator=checks.from_0_below_1)
 
-    targets: ClassVar[str] = "classes"
+    targets: ClassVar[Targets] = "classes"
     after: ClassVar[type[Any]] = Softmax
 
     def rows(self, a: Floats, y: Array) -> Floats:
@@ -208,7 +221,7 @@ class BinaryCrossEntropy:
     array([1.039721])
     """
 
-    targets: ClassVar[str] = "shares"
+    targets: ClassVar[Targets] = "shares"
     after: ClassVar[type[Any]] = Sigmoid
 
     def rows(self, a: Floats, y: Array) -> Floats:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, cast
 
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fnn import checks
-from fnn.activations import Activation, ActivationName, Sigmoid, Softmax
+from fnn.activations import ACTIVATIONS, Activation, ActivationName, Sigmoid, Softmax
 from fnn.arrays import Array, freeze
 from fnn.layers import Dense, Layer
-from fnn.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossName, resolve_loss, valid_loss
-from fnn.params import Layout, Params
+from fnn.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Loss,
+    LossFromLogits,
+    LossName,
+    Targets,
+    resolve_loss,
+    valid_loss,
+)
+from fnn.params import Layout, Params, Shapes
+
+OURS = {type(activation) for activation in ACTIVATIONS.values()}
+Answers = Literal["classes", "yes or no", "values"]
 
 
 def _layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
@@ -60,18 +72,22 @@ class Network:
             raise checks.problem(ValueError, "Network", "layers", "must have at least one layer", "none")
         methods = ("shapes", "outputs", "draw", "forward", "backward")
         for index, layer in enumerate(self.layers):
-            if not checks.is_record(layer, methods):
+            activation = getattr(layer, "activation", None)
+            if not checks.is_record(layer, methods) or not checks.is_record(activation, ("value", "vjp")):
                 rule = "must hold layers such as Dense(256, 'relu')"
                 raise checks.problem(TypeError, "Network", "layers", rule, f"{checks.show(layer)} at {index}")
         wanted = getattr(self.loss, "after", None)
         output = self.layers[-1].activation
-        if wanted and not isinstance(output, wanted) and type(output).__module__ == Softmax.__module__:
+        if wanted and not isinstance(output, wanted) and type(output) in OURS:
             rule = f"must go with a last activation of {wanted.__name__}"
             fix = f"Make the last layer's activation {wanted.__name__.lower()!r}, or the loss 'mse'."
+            if isinstance(output, Sigmoid):
+                fix = "After sigmoid, make it 'binary_cross_entropy'."
             raise checks.problem(ValueError, "Network", "loss", rule, f"{self.loss} after {output}", fix)
-        if isinstance(self.loss, CrossEntropy) and self.outputs == 1:
-            rule, fix = "needs at least 2 outputs", "For one output, use sigmoid and 'binary_cross_entropy'."
-            raise checks.problem(ValueError, "Network", "loss", rule, f"{self.loss} after 1 output", fix)
+        if self.outputs == 1 and (isinstance(self.loss, CrossEntropy) or isinstance(output, Softmax)):
+            rule, got = "must have at least 2 outputs for softmax or cross-entropy", "1"
+            fix = "One output is 'sigmoid' with 'binary_cross_entropy', or 'identity' with 'mse'."
+            raise checks.problem(ValueError, "Network", "layers", rule, got, fix)
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
@@ -93,18 +109,27 @@ class Network:
         return Layout(tuple(layer.shapes(inputs) for layer, inputs in pairs))
 
     @cached_property
-    def from_logits(self) -> bool:
-        """Whether the loss is computed from the last layer's z rather than its a."""
-        return type(self.layers[-1].activation) is getattr(self.loss, "after", None)
+    def logit_loss(self) -> LossFromLogits | None:
+        """The loss, where it is computed from the last layer's z rather than its a; else None."""
+        if type(self.layers[-1].activation) is not getattr(self.loss, "after", None):
+            return None
+        owner = {name: kind for kind in reversed(type(self.loss).__mro__) for name in vars(kind)}
+        own_rows = not issubclass(owner["rows_from_logits"], owner["rows"])  # a subclass's own, without logits
+        return None if own_rows else cast(LossFromLogits, self.loss)
+
+    @cached_property
+    def first_trained(self) -> int:
+        """The index of the first layer that has numbers to train; below it no gradient goes."""
+        return next((i for i, shapes in enumerate(self.layout.layers) if shapes != Shapes()), len(self.layers))
 
     @property
-    def targets(self) -> str:
+    def targets(self) -> Targets:
         """What the loss wants: "classes", "shares" (in [0, 1]), "values", or "any" (a user's loss)."""
-        kind: str = getattr(self.loss, "targets", "any")
+        kind: Targets = getattr(self.loss, "targets", "any")
         return kind
 
     @cached_property
-    def answers(self) -> str:
+    def answers(self) -> Answers:
         """What `predict` returns: "classes" (indices), "yes or no" (1 or 0), or "values"."""
         output = self.layers[-1].activation
         if isinstance(output, Softmax) or isinstance(self.loss, CrossEntropy):
@@ -146,7 +171,8 @@ def mlp(
     """
     if len(widths) < 2:
         rule = "must be at least two: the inputs, any hidden layers, the outputs"
-        raise checks.problem(ValueError, "mlp", "widths", rule, str(widths))
+        fix = "Spread it: `mlp(*widths)`." if widths and isinstance(widths[0], Sequence) else ""
+        raise checks.problem(ValueError, "mlp", "widths", rule, str(widths), fix)
     Dense(1, activation)  # checked also where there is no hidden layer
     hidden = [Dense(units, activation) for units in widths[1:-1]]
     return Network(widths[0], (*hidden, Dense(widths[-1], output)), loss=loss, input_scale=input_scale)
@@ -206,11 +232,11 @@ def pack_params(network: Network, arrays: Sequence[ArrayLike], dtype: DTypeLike 
     if isinstance(arrays, np.ndarray) or not isinstance(arrays, Sequence):
         rule = "must be a list of arrays, weight and bias of each layer in turn"
         raise checks.problem(TypeError, where, "arrays", rule, checks.show(arrays))
-    names, shapes = _tensors(network)
-    if len(arrays) != len(names):
-        rule = f"must be {len(names)} arrays ({', '.join(names)})"
+    tensors = network.layout.tensors
+    if len(arrays) != len(tensors):
+        rule = f"must be {len(tensors)} arrays ({', '.join(name for name, _ in tensors)})"
         raise checks.problem(ValueError, where, "arrays", rule, str(len(arrays)))
-    given = [_tensor(i, *rest) for i, rest in enumerate(zip(arrays, names, shapes, strict=True))]
+    given = [_tensor(i, array, *tensors[i]) for i, array in enumerate(arrays)]
     if dtype is None:
         dtype = np.float32 if all(a.dtype == np.float32 for a in given) else np.float64
     dtype = _float_dtype(where, dtype)
@@ -222,17 +248,6 @@ def pack_params(network: Network, arrays: Sequence[ArrayLike], dtype: DTypeLike 
     for i, target in enumerate(targets):
         checks.finite(where, f"arrays[{i}]", target)
     return Params(network.layout, freeze(vector), freeze(running))
-
-
-def _tensors(network: Network) -> tuple[list[str], list[tuple[int, ...]]]:
-    """The names and shapes of the tensors that are there, in the order of `pack_params`."""
-    pairs = [
-        (f"layers[{i}].{field.name}", getattr(shapes, field.name))
-        for i, shapes in enumerate(network.layout.layers)
-        for field in attrs.fields(type(shapes))
-    ]
-    present = [(name, shape) for name, shape in pairs if shape != (0,)]
-    return [name for name, _ in present], [shape for _, shape in present]
 
 
 def _tensor(index: int, value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:

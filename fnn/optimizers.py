@@ -17,7 +17,7 @@ import attrs
 
 from fnn import checks, kernels
 from fnn.arrays import Floats, State, freeze, sealed
-from fnn.descent import COUNT, RATE, Descent, begin, moved, zeros
+from fnn.descent import COUNT, RATE, Descent, begin, moved, nonzero, zeros
 from fnn.params import Params
 from fnn.schedules import Schedule
 
@@ -41,6 +41,12 @@ class SGD(Descent):
         learning_rate: at least 0, or a schedule.
         clip_norm: above 0; the whole gradient is scaled down to this norm where it is longer. After clip_value.
         clip_value: above 0; each number of the gradient is clipped to ± this.
+
+    >>> import fnn
+    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
+    >>> sgd = fnn.SGD(0.1)
+    >>> fnn.sgd_step(sgd, params, fnn.sgd_init(sgd, params), params)[0].vector
+    array([0.9, 1.8])
     """
 
     learning_rate: float | Schedule = attrs.field(default=0.01, validator=RATE)
@@ -57,9 +63,8 @@ class SGD(Descent):
 def sgd_init(sgd: SGD, params: Params) -> SGDState:
     """The state of `SGD` before its first step.
 
-    >>> import fnn
-    >>> fnn.sgd_init(fnn.SGD(), fnn.init_params(fnn.mlp(2, 2), seed=0)).step
-    0
+    Raises:
+        TypeError: for another optimizer, or params that are no `Params`.
     """
     zeros("sgd_init", SGD, sgd, params)
     return SGDState(0)
@@ -68,11 +73,8 @@ def sgd_init(sgd: SGD, params: Params) -> SGDState:
 def sgd_step(sgd: SGD, params: Params, state: SGDState, g: Params) -> tuple[Params, SGDState]:
     """One step of `SGD` along the gradient g: the new parameters and the new state.
 
-    >>> import fnn
-    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
-    >>> sgd = fnn.SGD(0.1)
-    >>> fnn.sgd_step(sgd, params, fnn.sgd_init(sgd, params), params)[0].vector
-    array([0.9, 1.8])
+    Raises:
+        TypeError, ValueError: for parts that do not fit each other.
     """
     d, rate = begin("sgd_step", SGD, sgd, params, state, SGDState, g)
     return moved(params, kernels.sgd(params.vector, d, rate), g), SGDState(state.step + 1)
@@ -95,15 +97,20 @@ class MomentumState(State):
 class Momentum(Descent):
     """Descent with momentum: v ← μ v + g, θ ← θ − η v; with nesterov θ ← θ − η (g + μ v).
 
-    Without dampening, and with η outside v, as in PyTorch; Sutskever et al. (2013, equations 1 to 4) put η
-    inside v, which is the same while η is constant.
+    Without dampening, and with η outside v, as in PyTorch. Sutskever et al. (2013, equations 1 to 4) put η inside
+    v, which is the same while η is constant; their Nesterov takes g at θ + μ v, and θ here is that point.
 
     Args:
         learning_rate: at least 0, or a schedule.
         momentum: μ, in [0, 1).
         nesterov: whether to look ahead by one step of the velocity.
-        clip_norm: as in `SGD`.
-        clip_value: as in `SGD`.
+        clip_norm, clip_value: as in `SGD`.
+
+    >>> import fnn
+    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
+    >>> momentum = fnn.Momentum(0.1, nesterov=True)
+    >>> fnn.momentum_step(momentum, params, fnn.momentum_init(momentum, params), params)[0].vector
+    array([0.81, 1.62])
     """
 
     learning_rate: float | Schedule = attrs.field(default=0.01, validator=RATE)
@@ -122,9 +129,8 @@ class Momentum(Descent):
 def momentum_init(momentum: Momentum, params: Params) -> MomentumState:
     """The state of `Momentum` before its first step: no velocity.
 
-    >>> import fnn
-    >>> fnn.momentum_init(fnn.Momentum(), fnn.init_params(fnn.mlp(2, 2), seed=0)).step
-    0
+    Raises:
+        TypeError: for another optimizer, or params that are no `Params`.
     """
     return MomentumState(0, zeros("momentum_init", Momentum, momentum, params))
 
@@ -132,11 +138,8 @@ def momentum_init(momentum: Momentum, params: Params) -> MomentumState:
 def momentum_step(momentum: Momentum, params: Params, state: MomentumState, g: Params) -> tuple[Params, MomentumState]:
     """One step of `Momentum` along the gradient g: the new parameters and the new state.
 
-    >>> import fnn
-    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
-    >>> momentum = fnn.Momentum(0.1, nesterov=True)
-    >>> fnn.momentum_step(momentum, params, fnn.momentum_init(momentum, params), params)[0].vector
-    array([0.81, 1.62])
+    Raises:
+        TypeError, ValueError: for parts that do not fit each other.
     """
     d, rate = begin("momentum_step", Momentum, momentum, params, state, MomentumState, g)
     vector, v = kernels.momentum(params.vector, d, state.v, rate, momentum.momentum, momentum.nesterov)
@@ -166,8 +169,13 @@ class RMSProp(Descent):
         learning_rate: at least 0, or a schedule.
         decay: ρ, in [0, 1).
         epsilon: above 0.
-        clip_norm: as in `SGD`.
-        clip_value: as in `SGD`.
+        clip_norm, clip_value: as in `SGD`.
+
+    >>> import fnn
+    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
+    >>> rmsprop = fnn.RMSProp(0.1)
+    >>> fnn.rmsprop_step(rmsprop, params, fnn.rmsprop_init(rmsprop, params), params)[0].vector.round(6)
+    array([0.683772, 1.683772])
     """
 
     learning_rate: float | Schedule = attrs.field(default=1e-3, validator=RATE)
@@ -186,9 +194,8 @@ class RMSProp(Descent):
 def rmsprop_init(rmsprop: RMSProp, params: Params) -> RMSPropState:
     """The state of `RMSProp` before its first step: v = 0.
 
-    >>> import fnn
-    >>> fnn.rmsprop_init(fnn.RMSProp(), fnn.init_params(fnn.mlp(2, 2), seed=0)).step
-    0
+    Raises:
+        TypeError: for another optimizer, or params that are no `Params`.
     """
     return RMSPropState(0, zeros("rmsprop_init", RMSProp, rmsprop, params))
 
@@ -196,14 +203,11 @@ def rmsprop_init(rmsprop: RMSProp, params: Params) -> RMSPropState:
 def rmsprop_step(rmsprop: RMSProp, params: Params, state: RMSPropState, g: Params) -> tuple[Params, RMSPropState]:
     """One step of `RMSProp` along the gradient g: the new parameters and the new state.
 
-    >>> import fnn
-    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
-    >>> rmsprop = fnn.RMSProp(0.1)
-    >>> fnn.rmsprop_step(rmsprop, params, fnn.rmsprop_init(rmsprop, params), params)[0].vector.round(6)
-    array([0.683772, 1.683772])
+    Raises:
+        TypeError, ValueError: for parts that do not fit each other.
     """
     d, rate = begin("rmsprop_step", RMSProp, rmsprop, params, state, RMSPropState, g)
-    vector, v = kernels.rmsprop(params.vector, d, state.v, rate, rmsprop.decay, rmsprop.epsilon)
+    vector, v = kernels.rmsprop(params.vector, d, state.v, rate, rmsprop.decay, nonzero(rmsprop.epsilon, params))
     return moved(params, vector, g), RMSPropState(state.step + 1, freeze(v))
 
 
@@ -234,8 +238,13 @@ class Adam(Descent):
         beta1: in [0, 1).
         beta2: in [0, 1).
         epsilon: above 0.
-        clip_norm: as in `SGD`.
-        clip_value: as in `SGD`.
+        clip_norm, clip_value: as in `SGD`.
+
+    >>> import fnn
+    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
+    >>> adam = fnn.Adam(0.1)
+    >>> fnn.adam_step(adam, params, fnn.adam_init(adam, params), params)[0].vector.round(6)
+    array([0.9, 1.9])
     """
 
     learning_rate: float | Schedule = attrs.field(default=1e-3, validator=RATE)
@@ -255,9 +264,8 @@ class Adam(Descent):
 def adam_init(adam: Adam, params: Params) -> AdamState:
     """The state of `Adam` before its first step: both moments 0.
 
-    >>> import fnn
-    >>> fnn.adam_init(fnn.Adam(), fnn.init_params(fnn.mlp(2, 2), seed=0)).step
-    0
+    Raises:
+        TypeError: for another optimizer, or params that are no `Params`.
     """
     none = zeros("adam_init", Adam, adam, params)
     return AdamState(0, none, none)
@@ -266,11 +274,8 @@ def adam_init(adam: Adam, params: Params) -> AdamState:
 def adam_step(adam: Adam, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
     """One step of `Adam` along the gradient g: the new parameters and the new state.
 
-    >>> import fnn
-    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
-    >>> adam = fnn.Adam(0.1)
-    >>> fnn.adam_step(adam, params, fnn.adam_init(adam, params), params)[0].vector.round(6)
-    array([0.9, 1.9])
+    Raises:
+        TypeError, ValueError: for parts that do not fit each other.
     """
     d, rate = begin("adam_step", Adam, adam, params, state, AdamState, g)
     return _adam(adam, params, state, g, d, rate, keep=1.0)
@@ -284,17 +289,18 @@ def _adam(
     root = math.sqrt(1 - adam.beta2**t)
     vector, m, v = kernels.adam(
         params.vector, d, state.m, state.v, rate * root / (1 - adam.beta1**t),
-        adam.beta1, adam.beta2, adam.epsilon * root, keep,
+        adam.beta1, adam.beta2, nonzero(adam.epsilon * root, params), keep,
     )  # fmt: skip
     return moved(params, vector, g), AdamState(t, freeze(m), freeze(v))
 
 
 @attrs.frozen(cache_hash=True)
 class AdamW(Adam):
-    """Adam with decoupled weight decay: θ ← θ − η m̂ / (√v̂ + ε) − η λ θ (Loshchilov and Hutter 2019, algorithm 2).
+    """Adam with decoupled weight decay: θ ← θ − η m̂ / (√v̂ + ε) − η λ θ (Loshchilov and Hutter 2019).
 
     The decay is of the θ before the step, of every trained number, biases too, and is scaled by η, as in
-    PyTorch. It is no part of the objective; `Dense(l2=…)` is.
+    PyTorch; the paper's algorithm 2 scales it by the schedule without the base rate. It is no part of the
+    objective; `Dense(l2=…)` is.
 
     Args:
         learning_rate: at least 0, or a schedule.
@@ -302,8 +308,13 @@ class AdamW(Adam):
         beta2: in [0, 1).
         epsilon: above 0.
         weight_decay: λ, at least 0.
-        clip_norm: as in `SGD`.
-        clip_value: as in `SGD`.
+        clip_norm, clip_value: as in `SGD`.
+
+    >>> import fnn
+    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
+    >>> adamw = fnn.AdamW(0.1, weight_decay=0.5)
+    >>> fnn.adamw_step(adamw, params, fnn.adamw_init(adamw, params), params)[0].vector.round(6)
+    array([0.85, 1.8 ])
     """
 
     weight_decay: float = attrs.field(default=0.01, validator=checks.at_least_0)
@@ -320,9 +331,8 @@ class AdamW(Adam):
 def adamw_init(adamw: AdamW, params: Params) -> AdamState:
     """The state of `AdamW` before its first step: both moments 0.
 
-    >>> import fnn
-    >>> fnn.adamw_init(fnn.AdamW(), fnn.init_params(fnn.mlp(2, 2), seed=0)).step
-    0
+    Raises:
+        TypeError: for another optimizer, or params that are no `Params`.
     """
     none = zeros("adamw_init", AdamW, adamw, params)
     return AdamState(0, none, none)
@@ -331,11 +341,8 @@ def adamw_init(adamw: AdamW, params: Params) -> AdamState:
 def adamw_step(adamw: AdamW, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
     """One step of `AdamW` along the gradient g: the new parameters and the new state.
 
-    >>> import fnn
-    >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
-    >>> adamw = fnn.AdamW(0.1, weight_decay=0.5)
-    >>> fnn.adamw_step(adamw, params, fnn.adamw_init(adamw, params), params)[0].vector.round(6)
-    array([0.85, 1.8 ])
+    Raises:
+        TypeError, ValueError: for parts that do not fit each other.
     """
     d, rate = begin("adamw_step", AdamW, adamw, params, state, AdamState, g)
     return _adam(adamw, params, state, g, d, rate, keep=1 - rate * adamw.weight_decay)

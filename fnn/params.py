@@ -66,6 +66,13 @@ class Layout:
         return sum(math.prod(s.mean) + math.prod(s.variance) for s in self.layers)
 
     @cached_property
+    def tensors(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The name and shape of each tensor that is there, in the order of `pack_params`."""
+        names = [field.name for field in attrs.fields(Shapes)]
+        every = [(f"layers[{i}].{name}", getattr(s, name)) for i, s in enumerate(self.layers) for name in names]
+        return tuple((name, shape) for name, shape in every if shape != (0,))
+
+    @cached_property
     def _pieces(self) -> tuple[tuple[tuple[slice, tuple[int, ...]], ...], ...]:
         """For each layer the slice and the shape of its four tensors: two of the vector, two of the running ones."""
         pieces, ends = [], [0, 0]

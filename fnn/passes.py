@@ -186,9 +186,7 @@ def _outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
     for tile in tiles(len(x)):
         a = _finite_x(where, network, x[tile], params.dtype, tile.start)
         with np.errstate(over="ignore", invalid="ignore"):  # what they make of the outputs is refused below
-            for index, layer in enumerate(network.layers):
-                a = layer.activation.value(layer.forward(params[index], a, None, index)[0])
-        out[tile] = a
+            out[tile] = run_forward(network, params, a, None)[-1].a
     if not np.isfinite(out.sum()) and not np.isfinite(out).all():
         raise FloatingPointError(f"{where}: the outputs are not finite. Are `params`, or is `x` very large?")
     return out
@@ -197,7 +195,8 @@ def _outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
 def check_model(where: str, network: Network, params: Params) -> None:
     """Refuse params that are not of this network."""
     checks.instance(where, "network", network, Network)
-    checks.instance(where, "params", params, Params)
+    hint = "A run's are `run.params` and `run.best`." if hasattr(params, "best") else ""
+    checks.instance(where, "params", params, Params, hint)
     if params.layout is not network.layout and params.layout != network.layout:
         rule = f"must be the network's ({network.layout.size:,} numbers in {len(network.layers)} layers)"
         fix = "Make them with `init_params(network, seed)` or `pack_params(network, arrays)`."
@@ -234,15 +233,10 @@ def check_batch(
     if key is not None:
         checks.instance(where, "key", key, Key)
     given = checks.rows(where, "x", x, network.inputs)
-    targets = check_targets(where, network, y, len(given))
+    targets = checks.targets(where, y, len(given), network.outputs, network.targets)
     weights = None if w is None else checks.weights(where, w, len(given))
     cast = _finite_y(where, network, targets, params.dtype)
     return Prepared(_finite_x(where, network, given, params.dtype), cast, weights)
-
-
-def check_targets(where: str, network: Network, y: ArrayLike, n: int) -> Array:
-    """y, refused where it is not n targets of the network's loss."""
-    return checks.targets(where, y, n, network.outputs, network.targets)
 
 
 def check_data(where: str, name: str, network: Network, data: Dataset, dtype: np.dtype[Any]) -> None:

@@ -41,7 +41,11 @@ class Key:
 
 @attrs.frozen
 class Address:
-    """Where a draw is made: a seed, a stream (what for), and up to three numbers (the layer, the epoch, …)."""
+    """Where a draw is made: a seed, a stream (what for), and up to three numbers (the layer, the epoch, …).
+
+    >>> normal(Address(seed=0, stream=INIT, where=(2, 0)), 3).round(6)
+    array([-0.085541,  1.47646 , -0.72681 ])
+    """
 
     seed: int
     stream: int

@@ -45,7 +45,8 @@ def max_norm(weight: Floats, limit: float) -> Floats:
     if np.isinf(norms).any():  # the squares overflowed
         most = np.maximum(np.abs(weight).max(axis=0), 1)
         norms = most * np.sqrt(np.square(weight / most).sum(axis=0))
-    scale: Floats = limit / np.maximum(norms, limit)
+    norms = norms.astype(np.float64)  # a limit may be beyond float32
+    scale: Floats = (limit / np.maximum(norms, limit)).astype(weight.dtype)
     return weight * scale
 
 

@@ -18,11 +18,6 @@ from fnn.tables import table
 Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy", "val_r2"]
 
 
-def _valid_batch_size(recipe: Any, field: Any, value: Any) -> None:
-    if value is not None:
-        checks.integer(1)(recipe, field, value)
-
-
 @attrs.frozen(cache_hash=True)
 class Recipe:
     """What a run is made by: with the data, all that its numbers depend on.
@@ -32,13 +27,14 @@ class Recipe:
         optimizer: `SGD`, `Momentum`, `RMSProp`, `Adam`, `AdamW`, or a user's own.
         batch_size: at least 1; None is the full batch.
         seed: of the first parameters, the shuffles and the masks; 0 … 2⁶⁴ − 1.
-        monitor: the quantity of an epoch's record by which `best` is chosen, losses the lower, scores the
-            higher the better. None is "val_loss" where there is validation data, else "loss".
+        monitor: the quantity of an epoch's record by which `best` is chosen: "loss" or "val_loss", the lower the
+            better; "accuracy", "val_accuracy" or "val_r2", the higher. None is "val_loss" where there is validation
+            data, else "loss".
     """
 
     network: Network = attrs.field()
     optimizer: Optimizer = attrs.field(default=Adam(), validator=valid_optimizer)
-    batch_size: int | None = attrs.field(default=64, validator=_valid_batch_size)
+    batch_size: int | None = attrs.field(default=64, validator=checks.from_1_or_none)
     seed: int = attrs.field(default=0, validator=checks.a_word)
     monitor: Monitor | None = attrs.field(default=None)
 
@@ -113,7 +109,8 @@ class TrainState(State):
         best: the parameters after the best epoch by the monitored quantity; the first ones before there is one.
         best_epoch: its number, 0 before there is one.
         history: a record for each epoch that has ended.
-        stopped: why `fit` stopped: "epochs", "patience" or "interrupted"; None in a run that is under way.
+        stopped: why `fit` stopped: "epochs", "patience" or "interrupted"; None in a run that is under way. It does
+            not count in a digest.
     """
 
     recipe: Recipe
@@ -125,7 +122,7 @@ class TrainState(State):
     best: Params
     best_epoch: int
     history: tuple[EpochRecord, ...]
-    stopped: str | None = None
+    stopped: str | None = attrs.field(default=None, metadata={"digest": False})
 
     def __repr__(self) -> str:
         last = f", {self.history[-1]}" if self.history else ""

@@ -57,16 +57,19 @@ def r2(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
     """
     y, predicted = _pair("r2", y, predicted, "buif")
     y, predicted = (a.astype(np.float64).reshape(len(y), -1) for a in (y, predicted))
-    scale = np.maximum(np.abs(y).max(axis=0), np.abs(predicted).max(axis=0))
-    scale[scale == 0] = 1  # by output: r2 is the same, and no square overflows
-    y, predicted = y / scale, predicted / scale
     w = np.ones(len(y)) if sample_weight is None else checks.weights("r2", sample_weight, len(y))
-    w = w[:, None] / w.sum(dtype=np.float64)
-    left = (w * np.square(y - predicted)).sum(axis=0)
-    spread = (w * np.square(y - (w * y).sum(axis=0))).sum(axis=0)
-    counted = y[w[:, 0] > 0]
-    constant = (counted == counted[0]).all(axis=0) | (spread == 0)
-    each = np.where(constant, left == 0, 1 - left / np.where(constant, 1, spread))
+    y, predicted, w = y[w > 0], predicted[w > 0], w[w > 0][:, None] / w.sum()
+    residual, deviation = y - predicted, y - (w * y).sum(axis=0)
+    deviation -= (w * deviation).sum(axis=0)  # what the mean was rounded by
+    scales = [np.abs(part).max(axis=0) for part in (residual, deviation)]  # so that no square overflows
+    left, spread = (
+        (w * np.square(part / np.where(scale > 0, scale, 1))).sum(axis=0)
+        for part, scale in zip((residual, deviation), scales, strict=True)
+    )
+    constant = (y == y[0]).all(axis=0)
+    with np.errstate(over="ignore"):
+        ratio = left / np.where(constant, 1, spread) * np.square(scales[0] / np.where(constant, 1, scales[1]))
+    each = np.where(constant, scales[0] == 0, 1 - ratio)
     return float(each.mean())
 
 

@@ -7,17 +7,21 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Literal, Unpack
 
+import attrs
 import numpy as np
 
 from fnn import checks
 from fnn.arrays import Floats
 from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, true_answers
 from fnn.dataset import Batch, Dataset, batch_count, batches
-from fnn.evaluation import Evaluation, evaluate
+from fnn.evaluation import evaluate
 from fnn.network import Network
 from fnn.passes import check_data, project
+from fnn.randomness import Key
 from fnn.runs import EpochRecord, Settings, Sums, TrainState, start
 from fnn.scores import rows_right
+
+Every = Literal["epoch", "step"]
 
 
 def train_step(run: TrainState, batch: Batch) -> TrainState:
@@ -25,8 +29,8 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
 
     Args:
         run: the run.
-        batch: from `batches`, or one's own; its key is the address of the dropout masks. Its x is trusted to be
-            finite, as a `Dataset`'s is.
+        batch: from `batches`, or one's own; its key, the address of the dropout masks, must be the run's seed, epoch
+            and batch. Its x is trusted to be finite, as a `Dataset`'s is.
 
     Raises:
         TypeError, ValueError: for a batch that does not fit the network.
@@ -42,6 +46,13 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     checks.instance("train_step", "run", run, TrainState)
     checks.instance("train_step", "batch", batch, Batch, "`batches(data)` makes them.")
     recipe, network, dtype = run.recipe, run.recipe.network, run.params.dtype
+    here = Key(recipe.seed, run.epoch, run.batch)
+    if batch.key != here:
+        rule, fix = (
+            f"must be where the run is, {here}",
+            "A run in the middle of an epoch goes on with `islice(batches(…), run.batch, None)`.",
+        )
+        raise checks.problem(ValueError, "train_step", "batch.key", rule, repr(batch.key), fix)
     x = checks.rows("train_step", "batch.x", batch.x, network.inputs)
     y = checks.targets("train_step", batch.y, len(x), network.outputs, network.targets, "batch.y")
     w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, len(x))
@@ -49,6 +60,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     with np.errstate(over="ignore", invalid="ignore"):
         result = backprop(network, run.params, prepared, batch.key)
         if not math.isfinite(result.loss):
+            checks.finite("train_step", "batch.x", prepared.x)
             raise FloatingPointError(
                 f"train_step: the loss is {result.loss} in epoch {run.epoch + 1}, batch {run.batch + 1}. "
                 "Lower `learning_rate`, set `clip_norm`, or scale x by `input_scale`."
@@ -56,8 +68,8 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
         params, optimizer_state = recipe.optimizer.step(run.params, run.optimizer_state, result.grads)
     params = project(network, params)
     sums = _add(run.sums, network, result.loss, result.outputs, prepared)
-    return TrainState(
-        recipe, params, optimizer_state, run.epoch, run.batch + 1, sums, run.best, run.best_epoch, run.history
+    return attrs.evolve(
+        run, params=params, optimizer_state=optimizer_state, batch=run.batch + 1, sums=sums, stopped=None
     )
 
 
@@ -80,6 +92,7 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
 
     Raises:
         ValueError: where no step was made since the last epoch, or the monitored quantity is not there.
+        FloatingPointError: where the parameters are not finite.
 
     >>> import numpy as np, fnn
     >>> run = fnn.start(fnn.mlp(2, 2, activation="tanh"))
@@ -95,15 +108,14 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
     if run.batch == 0:
         rule = "must have made a step since the last epoch ended"
         raise checks.problem(ValueError, "end_epoch", "run", rule, repr(run))
-    held = Evaluation(0, None, None, 0) if held_out is None else evaluate(network, run.params, held_out)
-    record = EpochRecord(
-        run.epoch + 1,
-        sums.loss / sums.weight,
-        None if network.answers == "values" else sums.right / sums.weight,
-        None if held_out is None else held.loss,
-        held.accuracy,
-        held.r2,
-    )
+    if not (np.isfinite(run.params.vector).all() and np.isfinite(run.params.running).all()):
+        where = f"end_epoch: the parameters are not finite after epoch {run.epoch + 1}"
+        raise FloatingPointError(f"{where}. Lower `learning_rate`, or set `clip_norm`.")
+    accuracy = None if network.answers == "values" else sums.right / sums.weight
+    record = EpochRecord(run.epoch + 1, sums.loss / sums.weight, accuracy)
+    if held_out is not None:
+        held = evaluate(network, run.params, held_out)
+        record = attrs.evolve(record, val_loss=held.loss, val_accuracy=held.accuracy, val_r2=held.r2)
     quantity = run.recipe.monitor or ("loss" if held_out is None else "val_loss")
     value = getattr(record, quantity)
     if value is None:
@@ -112,16 +124,9 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
     former = getattr(run.history[run.best_epoch - 1], quantity) if run.best_epoch else None
     better = former is None or (value < former if quantity.endswith("loss") else value > former)
     best, best_epoch = (run.params, record.epoch) if better else (run.best, run.best_epoch)
-    return TrainState(
-        run.recipe,
-        run.params,
-        run.optimizer_state,
-        record.epoch,
-        0,
-        Sums(),
-        best,
-        best_epoch,
-        (*run.history, record),
+    history = (*run.history, record)
+    return attrs.evolve(
+        run, epoch=record.epoch, batch=0, sums=Sums(), best=best, best_epoch=best_epoch, history=history, stopped=None
     )
 
 
@@ -131,7 +136,7 @@ def train(
     *,
     state: TrainState | None = None,
     validation: Dataset | None = None,
-    every: Literal["epoch", "step"] = "epoch",
+    every: Every = "epoch",
     **settings: Unpack[Settings],
 ) -> Iterator[TrainState]:
     """The endless sequence of a run's states: `train_step` folded over `batches`, `end_epoch` between.
@@ -159,11 +164,12 @@ def train(
     3
     """
     checks.choice("train", "every", every, ("epoch", "step"))
-    run = begin("train", network, data, validation, state, settings)
+    run = resumed("train", network, state, settings)
+    check_fits("train", run, data, validation)
     return fold(run, data, validation, every)
 
 
-def fold(run: TrainState, data: Dataset, validation: Dataset | None, every: str) -> Iterator[TrainState]:
+def fold(run: TrainState, data: Dataset, validation: Dataset | None, every: Every) -> Iterator[TrainState]:
     """What `train` is, after its checks."""
     recipe = run.recipe
     count = batch_count(data, recipe.batch_size)
@@ -176,15 +182,8 @@ def fold(run: TrainState, data: Dataset, validation: Dataset | None, every: str)
         yield run
 
 
-def begin(
-    where: str,
-    network: Network,
-    data: Dataset,
-    validation: Dataset | None,
-    state: TrainState | None,
-    settings: Settings,
-) -> TrainState:
-    """The run to begin or go on with, after checking that everything fits."""
+def resumed(where: str, network: Network, state: TrainState | None, settings: Settings) -> TrainState:
+    """The run to begin or to go on with."""
     checks.instance(where, "network", network, Network)
     for name, value in settings.items():
         if name not in Settings.__annotations__:
@@ -198,13 +197,21 @@ def begin(
     if run.recipe.network != network:
         rule = "must be the network of the state's recipe"
         raise checks.problem(ValueError, where, "network", rule, repr(network))
-    check_data(where, "data", network, data, run.params.dtype)
-    if validation is not None:
-        check_data(where, "validation", network, validation, run.params.dtype)
-    elif (run.recipe.monitor or "").startswith("val_"):
-        rule = f"must be given for the monitor {run.recipe.monitor!r}"
-        raise checks.problem(ValueError, where, "validation", rule, "None")
-    if run.batch > batch_count(data, run.recipe.batch_size):
-        rule = "must be as long as what the state was trained on"
-        raise checks.problem(ValueError, where, "data", rule, f"{len(data)} rows for a state at batch {run.batch}")
     return run
+
+
+def check_fits(where: str, run: TrainState, data: Dataset, validation: Dataset | None) -> None:
+    """Refuse data that the run cannot be trained or watched on."""
+    recipe = run.recipe
+    check_data(where, "data", recipe.network, data, run.params.dtype)
+    if validation is not None:
+        check_data(where, "validation", recipe.network, validation, run.params.dtype)
+    elif run.history and run.history[-1].val_loss is not None:
+        fix = "Without it the held-out rows would be trained on. A new run from these is `start(network, params=…)`."
+        raise checks.problem(ValueError, where, "validation", "must be given again to go on", "None", fix)
+    elif (recipe.monitor or "").startswith("val_"):
+        rule = f"must be given for the monitor {recipe.monitor!r}"
+        raise checks.problem(ValueError, where, "validation", rule, "None")
+    if run.batch > batch_count(data, recipe.batch_size):
+        rule = f"must be as long as what the state was trained on, in batches of {recipe.batch_size}"
+        raise checks.problem(ValueError, where, "data", rule, f"{len(data)} rows for a state at batch {run.batch}")

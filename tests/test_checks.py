@@ -84,7 +84,7 @@ SETTINGS: list[Setting] = [
     (fnn.Dense, "activation", None, TypeError, ACTIVATION),
     (fnn.Dense, "activation", np.tanh, TypeError, ACTIVATION),
     (fnn.Dense, "activation", ["relu"], TypeError, ACTIVATION),
-    (fnn.Dense, "activation", fnn.MSE(), TypeError, ACTIVATION),
+    (fnn.Dense, "activation", 3, TypeError, ACTIVATION),
     (fnn.Dense, "activation", fnn.Dropout(0.5), TypeError, ACTIVATION),
     (fnn.Dense, "weight_init", "xavier", ValueError, INITIALIZER),
     (fnn.Dense, "weight_init", 0, TypeError, INITIALIZER),
@@ -173,7 +173,7 @@ SETTINGS: list[Setting] = [
     (fnn.Network, "inputs", (2,), TypeError, FROM_1),
     (fnn.Network, "loss", "l2", ValueError, LOSS),
     (fnn.Network, "loss", None, TypeError, LOSS),
-    (fnn.Network, "loss", fnn.Relu(), TypeError, LOSS),
+    (fnn.Network, "loss", 3, TypeError, LOSS),
     (fnn.Network, "loss", ["mse"], TypeError, LOSS),
     (fnn.Network, "input_scale", 0, ValueError, NOT_0),
     (fnn.Network, "input_scale", 0.0, ValueError, NOT_0),
@@ -202,7 +202,16 @@ def test_setting(spec: Callable[..., Any], name: str, value: Any, error: type[Ex
 
 
 def test_every_setting_has_a_case() -> None:
-    results = {"ClassificationReport", "EpochRecord", "Evaluation", "GradientCheck", "Layout", "Summary"}
+    results = {
+        "Address",
+        "ClassificationReport",
+        "EpochRecord",
+        "Evaluation",
+        "GradientCheck",
+        "Layout",
+        "Shapes",
+        "Summary",
+    }
     public = [getattr(fnn, name) for name in fnn.__all__ if name not in results]
     specs = [part for part in public if isinstance(part, type) and attrs.has(part) and not issubclass(part, fnn.State)]
     settings = {(spec, field.name) for spec in specs for field in attrs.fields(spec)}
@@ -245,10 +254,11 @@ LAYERS = "Network: `layers` must hold layers such as Dense(256, 'relu'), got "
 SOFTMAX = "Network: `loss` must go with a last activation of Softmax, got CrossEntropy(label_smoothing=0.0) after "
 SIGMOID = "Network: `loss` must go with a last activation of Sigmoid, got BinaryCrossEntropy() after "
 USE_SOFTMAX = "(). Make the last layer's activation 'softmax', or the loss 'mse'."
+USE_BINARY = "Sigmoid(). After sigmoid, make it 'binary_cross_entropy'."
 USE_SIGMOID = "(). Make the last layer's activation 'sigmoid', or the loss 'mse'."
 ONE_OUTPUT = (
-    "Network: `loss` needs at least 2 outputs, got CrossEntropy(label_smoothing=0.0) after 1 output. "
-    "For one output, use sigmoid and 'binary_cross_entropy'."
+    "Network: `layers` must have at least 2 outputs for softmax or cross-entropy, got 1. "
+    "One output is 'sigmoid' with 'binary_cross_entropy', or 'identity' with 'mse'."
 )
 
 NETWORKS: list[tuple[Any, Any, type[Exception], str]] = [
@@ -260,7 +270,7 @@ NETWORKS: list[tuple[Any, Any, type[Exception], str]] = [
     ((fnn.Dense(2), None), "mse", TypeError, f"{LAYERS}None at 1."),
     ((fnn.Dense(2), fnn.Constant(0.1)), "mse", TypeError, f"{LAYERS}Constant(learning_rate=0.1) at 1."),
     ((fnn.Dense(2),), "cross_entropy", ValueError, f"{SOFTMAX}Identity{USE_SOFTMAX}"),
-    ((fnn.Dense(2, "sigmoid"),), "cross_entropy", ValueError, f"{SOFTMAX}Sigmoid{USE_SOFTMAX}"),
+    ((fnn.Dense(2, "sigmoid"),), "cross_entropy", ValueError, f"{SOFTMAX}{USE_BINARY}"),
     ((fnn.Dense(2, "softmax"), fnn.Dropout(0.5)), "cross_entropy", ValueError, f"{SOFTMAX}Identity{USE_SOFTMAX}"),
     ((fnn.Dense(2, "softmax"),), "binary_cross_entropy", ValueError, f"{SIGMOID}Softmax{USE_SIGMOID}"),
     ((fnn.Dense(1, "sigmoid"), fnn.BatchNorm()), "binary_cross_entropy", ValueError, f"{SIGMOID}Identity{USE_SIGMOID}"),
@@ -278,7 +288,7 @@ TWO = "mlp: `widths` must be at least two: the inputs, any hidden layers, the ou
 MLPS: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
     ((), {}, ValueError, f"{TWO}()."),
     ((784,), {}, ValueError, f"{TWO}(784,)."),
-    (([784, 10],), {}, ValueError, f"{TWO}([784, 10],)."),
+    (([784, 10],), {}, ValueError, f"{TWO}([784, 10],). Spread it: `mlp(*widths)`."),
     ((2, 1), {}, ValueError, ONE_OUTPUT),
     ((2, 3), {"output": "identity"}, ValueError, f"{SOFTMAX}Identity{USE_SOFTMAX}"),
     ((2, 3), {"loss": "binary_cross_entropy"}, ValueError, f"{SIGMOID}Softmax{USE_SIGMOID}"),

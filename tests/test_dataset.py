@@ -95,7 +95,12 @@ X, Y = np.zeros((3, 2)), np.arange(3)
         ),
         ((X[:0], Y[:0]), ValueError, "`x` must have at least one row and column, got (0, 2)."),
         ((X * 1j, Y), TypeError, "`x` must be an array of real numbers, got dtype complex128."),
-        ((X, ["a", "b", "c"]), TypeError, "`y` must be an array of real numbers, got ['a', 'b', 'c']."),
+        (
+            (X, ["a", "b", "c"]),
+            TypeError,
+            "`y` must be an array of real numbers, got ['a', 'b', 'c']. "
+            "Names are made labels by `np.unique(y, return_inverse=True)[1]`.",
+        ),
         ((X, Y[:2]), ValueError, "`y` must have shape (3,) or (3, outputs), for as many rows as x has, got (2,)."),
         ((X, 1), ValueError, "`y` must have shape (3,) or (3, outputs), for as many rows as x has, got ()."),
         ((X, Y, [1, 1]), ValueError, "`sample_weight` must have shape (3,), got (2,)."),

@@ -98,6 +98,14 @@ def test_a_fraction_is_the_stratified_split_of_the_seed() -> None:
     assert fnn.digest(again) == fnn.digest(fnn.fit(NETWORK, DATA, epochs=3, validation=0.2, seed=7, **SETTINGS))
 
 
+def test_going_on_with_a_fraction_counts_the_batches_of_the_part() -> None:
+    begun = fnn.start(NETWORK, batch_size=16)
+    for batch in fnn.batches(DATA, batch_size=16):
+        begun = fnn.train_step(begun, batch)
+    with pytest.raises(ValueError, match=r"^fit: `data` must be as long as what the state was trained on"):
+        fnn.fit(NETWORK, DATA, state=begun, epochs=1, validation=0.5)
+
+
 def test_full_batch_is_one_step_an_epoch_of_the_whole_objective() -> None:
     run = fnn.fit(NETWORK, DATA, epochs=1, optimizer=fnn.SGD(0.5), batch_size=None)
     params = fnn.init_params(NETWORK, seed=0)

@@ -151,6 +151,28 @@ def test_check_grads_leaves_kinks_out() -> None:
     assert [tensor.kinks for tensor in result.tensors] == [0, 1, 0, 0]
 
 
+def test_check_grads_does_not_take_a_steep_network_for_kinks() -> None:
+    network = fnn.Network(1, (fnn.Dense(2, "tanh"), fnn.Dense(1)), loss="mse")
+    params = fnn.pack_params(network, [[[0.5, 0.5]], [0.0, 0.0], [[1e4], [-1e4]], [0.0]])
+    for x in ([[1.0]], [[5e3]]):
+        assert sum(tensor.kinks for tensor in fnn.check_grads(network, params, x, [3.0]).tensors) == 0
+
+
+def test_nothing_compared_is_not_ok() -> None:
+    network = fnn.mlp(1, 1, 1, output="identity", loss="mse")
+    params = fnn.pack_params(network, [[[1.0]], [0.0], [[1.0]], [0.0]])
+    assert not fnn.check_grads(network, params, [[0.0]], [1.0]).ok
+
+
+def test_no_gradient_goes_below_the_first_trained_layer(monkeypatch: Any) -> None:
+    def never(*_: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(fnn.Dropout, "backward", never)
+    network = fnn.Network(4, (fnn.Dropout(0.2), fnn.Dense(3, "softmax")), loss="cross_entropy")
+    fnn.grads(network, fnn.init_params(network, seed=0), np.ones((2, 4)), [0, 1], key=KEY)
+
+
 def test_check_grads_samples_large_tensors() -> None:
     network = fnn.mlp(40, 30, 2, activation="tanh")
     params = fnn.init_params(network, seed=0)

@@ -68,7 +68,11 @@ def test_a_row_is_the_same_alone_and_within_a_batch(case: Any, dtype: Any) -> No
     assert together.dtype == dtype
     for i, row in enumerate(x):
         alone = fnn.forward(network, params, row[None])
-        np.testing.assert_allclose(alone[0], together[i], rtol=2e-5 if dtype == np.float32 else 1e-12, atol=1e-6)
+        if dtype == np.float64:
+            np.testing.assert_allclose(alone[0], together[i], rtol=1e-10, atol=1e-14)
+        elif network.answers == "classes":
+            logits = np.log(together[i])
+            np.testing.assert_allclose(alone[0], together[i], rtol=1e-6 * (1 + np.ptp(logits)), atol=0)
 
 
 @given(cases())
@@ -170,3 +174,82 @@ def test_a_regression_on_whole_numbers_can_hold_a_fraction_out() -> None:
     data = fnn.Dataset(np.ones((30, 2)), np.arange(30))
     run = fnn.fit(fnn.mlp(2, 1, output="identity", loss="mse"), data, epochs=1, validation=0.2)
     assert run.history[0].val_r2 is not None
+
+
+def test_batch_norm_of_a_constant_column_is_its_bias() -> None:
+    network = fnn.Network(3, (fnn.BatchNorm(),), loss="mse")
+    params = fnn.init_params(network, seed=0)
+    for n in (64, 128, 500):  # a float32 mean would be off, and its error divided by itself is 1
+        assert fnn.loss(network, params, np.full((n, 3), 2024.3, np.float32), np.zeros((n, 3)), key=KEY) == 0
+
+
+def test_batch_norm_of_huge_numbers_is_right() -> None:
+    network = fnn.Network(1, (fnn.BatchNorm(),), loss="mse")
+    x = np.array([[1e20], [-1e20], [3e20], [0.0]])
+    expected = np.square((x - x.mean()) / x.std()).mean()
+    assert fnn.loss(network, fnn.init_params(network, 0), x, np.zeros((4, 1)), key=KEY) == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_a_row_of_weight_0_does_not_count_whatever_it_is() -> None:
+    network = fnn.mlp(1, 1, output="identity", loss="mse")
+    params = fnn.init_params(network, seed=0)
+    x, y, w = np.ones((2, 1)), np.array([1, 1e30]), np.array([1.0, 0.0])
+    with np.errstate(over="ignore"):
+        assert fnn.loss(network, params, x, y, w) == fnn.loss(network, params, x[:1], y[:1])
+        assert fnn.evaluate(network, params, fnn.Dataset(x, y, w)).loss == fnn.loss(network, params, x[:1], y[:1])
+
+
+def test_tiny_weights_weigh_as_others_do() -> None:
+    network = fnn.mlp(1, 1, output="identity", loss="mse")
+    params = fnn.pack_params(network, [[[0.0]], [0.0]], dtype=np.float32)
+    for w in (1e38, 1e-40):
+        weights = np.full(2, w, np.float32)
+        assert fnn.loss(network, params, [[1.0], [1.0]], [1e-3, 1e-3], weights) == pytest.approx(1e-6, rel=1e-6)
+
+
+def test_a_limit_beyond_float32_is_none() -> None:
+    network = fnn.Network(2, (fnn.Dense(1, max_norm=1e39),), loss="mse")
+    params = fnn.init_params(network, seed=0)
+    assert fnn.digest(fnn.project(network, params)) == fnn.digest(params)
+
+
+def test_numpy_integers_count_as_python_ones() -> None:
+    data = fnn.Dataset(np.zeros((300, 1)), np.zeros(300))
+    sizes = [len(batch.rows) for batch in fnn.batches(data, np.uint8(64))]  # type: ignore[arg-type]
+    assert sizes == [64, 64, 64, 64, 44]
+
+
+@attrs.frozen
+class Columns:
+    """A user's loss that forgets to make one number of a row."""
+
+    def rows(self, a: Any, y: Any) -> Any:
+        return (a - y) ** 2
+
+    def vjp(self, a: Any, y: Any) -> Any:
+        return 2 * (a - y)
+
+
+@attrs.frozen
+class Focal(fnn.CrossEntropy):
+    """A user's loss that is a kind of ours, from probabilities."""
+
+    def rows(self, a: Any, y: Any) -> Any:
+        return (1 - a[np.arange(len(a)), y]) ** 2
+
+
+def test_what_a_users_part_returns_is_not_broadcast() -> None:
+    network = fnn.Network(1, (fnn.Dense(1),), loss=Columns())
+    params = fnn.pack_params(network, [[[1.0]], [0.0]])
+    with pytest.raises(ValueError, match=r"^Columns: `rows\(a, y\)` must have shape \(3,\), got \(3, 1\)\."):
+        fnn.loss(network, params, np.ones((3, 1)), np.ones((3, 1)))
+
+
+def test_a_subclass_of_a_loss_is_asked_itself() -> None:
+    network = fnn.mlp(2, 3, loss=Focal())
+    params = fnn.init_params(network, seed=0, dtype=np.float64)
+    x, y = np.eye(2), np.array([0, 2])
+    share = fnn.forward(network, params, x)[[0, 1], y]
+    assert fnn.loss(network, params, x, y) == pytest.approx(np.square(1 - share).mean(), rel=1e-12)

@@ -181,7 +181,13 @@ def test_labels_of_two_kinds_of_integers() -> None:
     [
         ([0.0, 1.0], [0, 1], TypeError, "`y` must be an array of integers, got [0.0, 1.0]."),
         ([0, 1], np.array([0.0, 1.0]), TypeError, "`predicted` must be an array of integers, got dtype float64."),
-        (["a", "b"], [0, 1], TypeError, "`y` must be an array of integers, got ['a', 'b']."),
+        (
+            ["a", "b"],
+            [0, 1],
+            TypeError,
+            "`y` must be an array of integers, got ['a', 'b']. "
+            "Names are made labels by `np.unique(y, return_inverse=True)[1]`.",
+        ),
         ([[0], [1]], [0, 1], ValueError, "`y` must have shape (n,), n at least 1, got (2, 1)."),
         (np.eye(2, dtype=int), [0, 1], ValueError, "`y` must have shape (n,), n at least 1, got (2, 2)."),
         (np.zeros(0, int), np.zeros(0, int), ValueError, "`y` must have shape (n,), n at least 1, got (0,)."),

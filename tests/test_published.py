@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from sklearn.model_selection import train_test_split
 import fnn
 
 needs_mnist = pytest.mark.skipif(
-    "FNN_DATA" not in os.environ, reason="MNIST is needed: set FNN_DATA to the folder of its four IDX files"
+    not Path(os.environ.get("FNN_DATA") or "-").is_dir(),
+    reason="MNIST is needed: set FNN_DATA to the folder of its four IDX files",
 )
 
 

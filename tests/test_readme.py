@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+FROM_TRAINING = {"0.9722"}  # which another processor's last bits may change
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*(?:e-?\d+)?")
 
 
@@ -28,7 +29,7 @@ def same(printed: str, comment: str) -> bool:
     if NUMBER.sub("", printed) != NUMBER.sub("", comment):
         return False
     pairs = zip(NUMBER.findall(printed), NUMBER.findall(comment), strict=True)
-    return all(a == b or ("." in b and abs(float(a) - float(b)) <= 0.01) for a, b in pairs)
+    return all(a == b or (b in FROM_TRAINING and abs(float(a) - float(b)) <= 0.01) for a, b in pairs)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ TAKES_DATA: dict[str, Call] = {
     "fit, validation": lambda network, data: fnn.fit(network, FITTING[network], epochs=1, validation=data),
 }
 AS_INT = "Labels that are whole are made integers by `y.astype(int)`."
+NAMES = "Names are made labels by `np.unique(y, return_inverse=True)[1]`."
 RAVEL = "A column of labels is made flat by `y.ravel()`."
 ONE_HOT = "Labels are made one-hot by `np.eye(2)[y]`."
 
@@ -140,8 +141,8 @@ BAD_Y_ALONE: list[tuple[fnn.Network, Any, type[Exception], str]] = [
     (SOFT, np.eye(3), ValueError, "must have 2 rows, as x has, got (3, 3)."),
     (SOFT, np.zeros((2, 3, 1)), ValueError, "must have shape (2, 3) or (2,), got (2, 3, 1)."),
     (SOFT, None, TypeError, f"{REAL} None."),
-    (SOFT, ["a", "b"], TypeError, f"{REAL} ['a', 'b']."),
-    (SOFT, np.array(["a", "b"]), TypeError, f"{REAL} dtype <U1."),
+    (SOFT, ["a", "b"], TypeError, f"{REAL} ['a', 'b']. {NAMES}"),
+    (SOFT, np.array(["a", "b"]), TypeError, f"{REAL} dtype <U1. {NAMES}"),
     (SOFT, Y.astype(object), TypeError, f"{REAL} dtype object."),
     (SOFT, Y.astype("datetime64[D]"), TypeError, f"{REAL} dtype datetime64[D]."),
     (SOFT, masked(Y), TypeError, MASKED),
@@ -222,7 +223,12 @@ BAD_PARAMS: list[tuple[Any, Any, type[Exception], str]] = [
     (SOFT, None, TypeError, "`params` must be a Params, got None."),
     (SOFT, [X, Y], TypeError, "`params` must be a Params, got a list."),
     (SOFT, SOFT, TypeError, "`params` must be a Params, got a Network."),
-    (SOFT, fnn.start(SOFT), TypeError, "`params` must be a Params, got a TrainState."),
+    (
+        SOFT,
+        fnn.start(SOFT),
+        TypeError,
+        "`params` must be a Params, got a TrainState. A run's are `run.params` and `run.best`.",
+    ),
     (SOFT, OTHER, ValueError, ANOTHERS),
 ]
 

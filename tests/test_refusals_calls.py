@@ -12,7 +12,7 @@ import pytest
 
 import fnn
 from tests.test_checks import INF, NAN, OTHER, PARAMS, SOFT, refused
-from tests.test_refusals import ANOTHERS, DATA, FINITE_64, FLAT, INTEGERS, MASKED, REAL, REG, X, Y, masked
+from tests.test_refusals import ANOTHERS, DATA, FINITE_64, FLAT, INTEGERS, MASKED, NAMES, REAL, REG, X, Y, masked
 
 Call = Callable[..., Any]
 
@@ -20,7 +20,7 @@ FOUR = fnn.Dataset(np.ones((4, 2)), [0, 1, 0, 1])
 FIRST = fnn.start(SOFT)
 BATCH = next(fnn.batches(DATA))
 RUN = fnn.train_step(FIRST, BATCH)
-LATER = fnn.train_step(RUN, BATCH)
+LATER = fnn.train_step(RUN, attrs.evolve(BATCH, key=fnn.Key(seed=0, epoch=0, batch=1)))
 NO: Any = np.zeros(0, int)
 ARRAYS = [np.ones((2, 3)), np.ones(3), np.ones((3, 3)), np.ones(3)]
 TENSORS = "layers[0].weight, layers[0].bias, layers[1].weight, layers[1].bias"
@@ -41,7 +41,7 @@ AN_OPTIMIZER = "must be an optimizer such as Adam(), got"
 ADAM, DOUBLE = fnn.adam_init(fnn.Adam(), PARAMS), fnn.init_params(SOFT, 0, np.float64)
 BATCH_LABELS = "`batch.y` must be labels from 0 to 2, got"
 STEPPED = "`run` must have made a step since the last epoch ended, got"
-AS_LONG = "`data` must be as long as what the state was trained on, got"
+AS_LONG = "`data` must be as long as what the state was trained on, in batches of 64, got"
 LEFT_OUT = "must be left out when `state` is given, got"
 AN_X = "got an ndarray."
 SAME = "`network` must be the network of the state's recipe, got"
@@ -104,7 +104,7 @@ CALLS: list[tuple[Call, Callable[[Call], object], type[Exception], str]] = [
     (fnn.Dataset, given(masked(X), Y), TypeError, f"`x` {MASKED}"),
     (fnn.Dataset, given([[1, NAN], [INF, 1]], Y), ValueError, f"`x` {FINITE_64} nan at (0, 1)."),
     (fnn.Dataset, given(X, None), TypeError, f"`y` {REAL} None."),
-    (fnn.Dataset, given(X, ["cat", "dog"]), TypeError, f"`y` {REAL} ['cat', 'dog']."),
+    (fnn.Dataset, given(X, ["cat", "dog"]), TypeError, f"`y` {REAL} ['cat', 'dog']. {NAMES}"),
     (fnn.Dataset, given(X, [NAN, INF]), ValueError, f"`y` {FINITE_64} nan at 0."),
     (fnn.Dataset, given(X, masked(Y)), TypeError, f"`y` {MASKED}"),
     (fnn.Dataset, given(X, 1), ValueError, f"{LIKE_X} ()."),
@@ -192,7 +192,7 @@ CALLS: list[tuple[Call, Callable[[Call], object], type[Exception], str]] = [
     (fnn.accuracy, given(Y, [0]), ValueError, f"{SHAPE_OF_Y} (1,)."),
     (fnn.accuracy, given(Y, [[0], [1]]), ValueError, f"{SHAPE_OF_Y} (2, 1)."),
     (fnn.accuracy, given(NO, NO), ValueError, "`y` must have shape (n,) or (n, outputs), n at least 1, got (0,)."),
-    (fnn.accuracy, given(["a"], ["a"]), TypeError, "`y` must be an array of integers or booleans, got ['a']."),
+    (fnn.accuracy, given(["a"], ["a"]), TypeError, "`y` must be an array of integers or booleans, got ['a']. " + NAMES),
     (fnn.accuracy, given(masked(Y), Y), TypeError, f"`y` {MASKED}"),
     (fnn.r2, given(Y, [[0], [1]]), ValueError, f"{SHAPE_OF_Y} (2, 1)."),
     (fnn.r2, given([], []), ValueError, "`y` must have shape (n,) or (n, outputs), n at least 1, got (0,)."),

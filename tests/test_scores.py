@@ -179,3 +179,10 @@ def test_an_array_of_three_axes() -> None:
     cube = np.ones((2, 2, 2))
     with pytest.raises(ValueError, match=r"^r2: `y` must have shape \(n,\) or \(n, outputs\).*, got \(2, 2, 2\)"):
         fnn.r2(cube, cube)
+
+
+def test_r2_of_numbers_far_from_0_and_of_sizes_far_apart() -> None:
+    y, predicted = np.array([1e5, 1e5 + 1, 1e5 + 2]), np.array([1e5, 1e5 + 2, 1e5 + 2])
+    assert fnn.r2(y, predicted) == 0.5  # 1 - 1 / 2
+    assert fnn.r2(np.array([1.0, 2, 3, 1e200]), np.array([3.0, 1, 2, 0]), np.array([1, 1, 1, 0])) == pytest.approx(-2)
+    assert fnn.r2(np.array([1.0, 2, 3]), np.full(3, 1e200)) == -np.inf
