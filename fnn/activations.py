@@ -33,7 +33,7 @@ class Activation(Protocol):
         """The derivative by z, where `a` is value(z) and `da` the derivative by a."""
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Identity:
     """The identity, a = z: the output layer of a regression.
 
@@ -49,7 +49,7 @@ class Identity:
         return da
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Step:
     """The perceptron's step, a = 1 where z > 0, else 0 (Rosenblatt 1958). Its derivative is 0 everywhere.
 
@@ -65,7 +65,7 @@ class Step:
         return np.zeros_like(da)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Sigmoid:
     """The logistic function, a = 1 / (1 + exp(−z)), in (0, 1); it does not overflow.
 
@@ -83,7 +83,7 @@ class Sigmoid:
         return da * a * self.value(-z)  # not 1 − a, which loses its digits where a is near 1
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Tanh:
     """The hyperbolic tangent, a = tanh(z), in (−1, 1).
 
@@ -101,7 +101,7 @@ class Tanh:
         return da * slope
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Relu:
     """The rectifier, a = max(z, 0) (Nair and Hinton 2010); its derivative at 0 is 0.
 
@@ -117,7 +117,7 @@ class Relu:
         return da * (z > 0)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class LeakyRelu:
     """The leaky rectifier, a = z where z > 0, else slope · z (Maas, Hannun and Ng 2013).
 
@@ -138,7 +138,7 @@ class LeakyRelu:
         return np.where(z > 0, da, self.slope * da)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Elu:
     """The exponential linear unit, a = z where z > 0, else alpha · (exp(z) − 1) (Clevert et al. 2016).
 
@@ -159,7 +159,7 @@ class Elu:
         return np.where(z > 0, da, da * self.alpha * np.exp(np.minimum(z, 0)))
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Gelu:
     """The Gaussian error linear unit, exactly: a = z · Φ(z), Φ the normal distribution's (Hendrycks and Gimpel 2016).
 
@@ -183,7 +183,7 @@ class Gelu:
         return da * slope
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Silu:
     """The sigmoid linear unit, or swish, a = z / (1 + exp(−z)) (Elfwing, Uchibe and Doya 2017).
 
@@ -200,7 +200,7 @@ class Silu:
         return da * (s + a * (1 - s))
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Softplus:
     """A smooth rectifier, a = ln(1 + exp(z)), above 0 (Dugas et al. 2001); it does not overflow.
 
@@ -216,7 +216,7 @@ class Softplus:
         return da * Sigmoid().value(z)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Softmax:
     """Probabilities of classes, aᵢ = exp(zᵢ) / Σⱼ exp(zⱼ) within each row; it does not overflow.
 

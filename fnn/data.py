@@ -6,7 +6,6 @@ import gzip
 import math
 import os
 import zlib
-from pathlib import Path
 
 import numpy as np
 
@@ -52,30 +51,28 @@ def load_mnist(folder: str | os.PathLike[str] | None = None) -> tuple[Dataset, D
         ValueError: for a file that is not IDX, is cut short, or does not fit its partner.
     """
     path = _mnist_folder(folder)
-    train, test = (
-        _images(path / f"{part}-images-idx3-ubyte", path / f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")
-    )
-    return train, test
+    return _part(path, "train"), _part(path, "t10k")
 
 
-def _mnist_folder(folder: str | os.PathLike[str] | None) -> Path:
-    named = os.environ.get("FNN_DATA") if folder is None else folder
+def _mnist_folder(folder: str | os.PathLike[str] | None) -> str:
+    named = os.environ.get("FNN_DATA") if folder is None else os.fspath(folder)
     if not named:
         raise FileNotFoundError(
             "load_mnist: no `folder` was given and the environment variable FNN_DATA is not set. "
             "Give the folder of the four IDX files, or use `load_openml('mnist_784')`."
         )
-    folder = Path(named)
-    inside = folder / "mnist"
-    return inside if inside.is_dir() and not any(folder.glob("train-images-idx3-ubyte*")) else folder
+    first = os.path.join(named, "train-images-idx3-ubyte")
+    inside = os.path.join(named, "mnist")
+    return inside if os.path.isdir(inside) and not (os.path.exists(first) or os.path.exists(first + ".gz")) else named
 
 
-def _images(images: Path, labels: Path) -> Dataset:
-    x, y = load_idx(images), load_idx(labels)
+def _part(folder: str, part: str) -> Dataset:
+    images = f"{part}-images-idx3-ubyte"
+    x = load_idx(os.path.join(folder, images))
+    y = load_idx(os.path.join(folder, f"{part}-labels-idx1-ubyte"))
     if x.ndim != 3 or y.ndim != 1 or len(x) != len(y):
-        got = f"shapes {x.shape} and {y.shape}"
-        rule = f"must hold images (n, height, width) and {labels.name} as many labels"
-        raise checks.problem(ValueError, "load_mnist", images.name, rule, got)
+        rule = f"must hold images (n, height, width) and {part}-labels-idx1-ubyte as many labels"
+        raise checks.problem(ValueError, "load_mnist", images, rule, f"shapes {x.shape} and {y.shape}")
     return Dataset(x.reshape(len(x), -1), y)
 
 
@@ -97,12 +94,13 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
     ...     fnn.load_idx(path)
     array([7, 2, 1], dtype=uint8)
     """
-    path = Path(path)
-    zipped = path.with_name(path.name + ".gz")
-    if not path.exists() and not zipped.exists():
-        raise FileNotFoundError(f"load_idx: there is neither {path} nor {zipped.name} beside it.")
-    path = path if path.exists() else zipped
-    raw = path.read_bytes()
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        if not os.path.exists(path + ".gz"):
+            raise FileNotFoundError(f"load_idx: there is neither {path} nor {os.path.basename(path)}.gz beside it.")
+        path += ".gz"
+    with open(path, "rb") as file:
+        raw = file.read()
     if raw[:2] == b"\x1f\x8b":
         try:
             raw = gzip.decompress(raw)
@@ -115,7 +113,7 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
     shape = tuple(int.from_bytes(raw[at : at + 4], "big") for at in range(4, start, 4))
     if len(raw) - start != math.prod(shape) * dtype.itemsize:
         rule = f"must hold {math.prod(shape) * dtype.itemsize:,} bytes for its shape {shape}"
-        raise checks.problem(ValueError, "load_idx", path.name, rule, f"{len(raw) - start:,}")
+        raise checks.problem(ValueError, "load_idx", os.path.basename(path), rule, f"{len(raw) - start:,}")
     try:
         array = np.frombuffer(raw, dtype, offset=start).reshape(shape)
     except ValueError:

@@ -35,7 +35,7 @@ def _uniform(limit: float, shape: tuple[int, ...], at: Address) -> Floats:
     return limit * (2 * uniform(at, math.prod(shape)) - 1).reshape(shape)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Zeros:
     """All 0: the default for biases.
 
@@ -49,7 +49,7 @@ class Zeros:
         return np.zeros(shape)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class ScaledNormal:
     """Normal with mean 0 and the standard deviation `std`, whatever the fans.
 
@@ -63,7 +63,7 @@ class ScaledNormal:
         return _normal(self.std, shape, at)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class HeNormal:
     """Normal with standard deviation √(2 / fan_in) (He et al. 2015, section 2.2): for relu and its kin.
 
@@ -77,7 +77,7 @@ class HeNormal:
         return _normal(math.sqrt(2 / fan_in), shape, at)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class HeUniform:
     """Uniform within ±√(6 / fan_in), whose standard deviation is √(2 / fan_in) (He et al. 2015).
 
@@ -91,7 +91,7 @@ class HeUniform:
         return _uniform(math.sqrt(6 / fan_in), shape, at)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class GlorotNormal:
     """Normal with standard deviation √(2 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 12).
 
@@ -105,7 +105,7 @@ class GlorotNormal:
         return _normal(math.sqrt(2 / (fan_in + fan_out)), shape, at)
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class GlorotUniform:
     """Uniform within ±√(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 16): the default elsewhere.
 

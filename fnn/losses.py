@@ -61,7 +61,7 @@ def _share(slope: Floats) -> Floats:
     return share
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class MSE:
     """Mean squared error: the mean over outputs of (a − y)². For any output activation.
 
@@ -79,7 +79,7 @@ class MSE:
         return _share(2 * (a - y))
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class SquaredError:
     """Half the sum over outputs of (a − y)², as Bishop (1995, section 6.1) writes it.
 
@@ -98,7 +98,7 @@ class SquaredError:
         return a - y
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class MAE:
     """Mean absolute error: the mean over outputs of |a − y|; its derivative at a = y is 0.
 
@@ -116,7 +116,7 @@ class MAE:
         return _share(np.sign(a - y))
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Huber:
     """Huber's loss (1964), the mean over outputs: ½r² where |r| ≤ delta, else delta · (|r| − ½delta), r = a − y.
 
@@ -141,7 +141,7 @@ class Huber:
         return _share(np.clip(a - y, -self.delta, self.delta))
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class CrossEntropy:
     """Cross-entropy of classes: −Σᵢ tᵢ ln aᵢ. After softmax, or after a user's own activation.
 
@@ -210,7 +210,7 @@ class CrossEntropy:
         return y
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class BinaryCrossEntropy:
     """The mean over outputs of −y ln a − (1 − y) ln(1 − a). After sigmoid, or after a user's own activation.
 

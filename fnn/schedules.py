@@ -21,7 +21,7 @@ class Schedule(Protocol):
         """The learning rate of the step that comes after `step` others."""
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Constant:
     """The same learning rate at every step.
 
@@ -38,7 +38,7 @@ class Constant:
         return self.learning_rate
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen
 class Cosine:
     """Half a cosine from `learning_rate` down to `final`, after a linear warm-up.
 
