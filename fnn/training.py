@@ -37,7 +37,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
         FloatingPointError: where the loss is not finite any more; `run` is as good as before.
 
     >>> import numpy as np, fnn
-    >>> run = fnn.start(fnn.mlp(2, 2), batch_size=4)
+    >>> run = fnn.start(fnn.mlp(2, 2), batch_size=1)
     >>> for batch in fnn.batches(fnn.Dataset(np.eye(2), np.arange(2)), batch_size=1):
     ...     run = fnn.train_step(run, batch)
     >>> run
@@ -48,11 +48,10 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     recipe, network, dtype = run.recipe, run.recipe.network, run.params.dtype
     here = Key(recipe.seed, run.epoch, run.batch)
     if batch.key != here:
-        rule, fix = (
-            f"must be where the run is, {here}",
-            "A run in the middle of an epoch goes on with `islice(batches(…), run.batch, None)`.",
+        fix = "A run in the middle of an epoch goes on with `islice(batches(…), run.batch, None)`."
+        raise checks.problem(
+            ValueError, "train_step", "batch.key", f"must be where the run is, {here}", repr(batch.key), fix
         )
-        raise checks.problem(ValueError, "train_step", "batch.key", rule, repr(batch.key), fix)
     x = checks.rows("train_step", "batch.x", batch.x, network.inputs)
     y = checks.targets("train_step", batch.y, len(x), network.outputs, network.targets, "batch.y")
     w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, len(x))
