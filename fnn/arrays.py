@@ -73,14 +73,14 @@ def field_names(record: Any) -> list[str]:
 def digest(state: object) -> str:
     """A hash of the exact numbers in a record: 32 hexadecimal digits, in one line.
 
-    Two states are the same when their digests are. Every field counts: the bytes, shape and dtype of
-    each array, each float to its last bit, each setting of a spec, whatever the records are nested in.
+    Two states are the same when their digests are. Every field counts but a run's `stopped`: the bytes, shape and
+    dtype of each array, each float to its last bit, each setting of a spec, whatever the records are nested in.
 
     Args:
         state: a `Params`, an optimizer's state, a `TrainState`, a spec, an array, or a tuple of these.
 
     Raises:
-        TypeError: for an object that is no record, array or plain Python value.
+        TypeError: for anything but records, arrays, tuples, numbers and text.
 
     >>> import numpy as np, fnn
     >>> network = fnn.mlp(2, 3, 2)

@@ -140,10 +140,10 @@ def batch_count(data: Dataset, batch_size: int | None) -> int:
 
 
 def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: int = 0) -> Iterator[Batch]:
-    """The batches of one epoch: all rows once, shuffled, the partial last batch included.
+    """The batches of one epoch: all rows of weight above 0 once, shuffled, the partial last batch included.
 
     The order is a pure function of (seed, epoch): epoch 5 is the same whether or not epoch 4 was asked for.
-    Rows of weight 0 never enter a batch. The full batch (batch_size None) keeps the rows in their order.
+    The full batch (batch_size None) keeps the rows in their order.
 
     Args:
         data: the rows.

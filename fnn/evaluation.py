@@ -33,7 +33,7 @@ class Evaluation:
 
 
 def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
-    """The loss, and the accuracy or r2, on data: inference, in memory that does not grow with the data.
+    """The loss, and the accuracy or r2, on data: inference, piece by piece; only targets and answers are kept whole.
 
     Args:
         network: the spec.

@@ -29,7 +29,7 @@ def fit(
     on_epoch: Callable[[TrainState], object] | None = None,
     **settings: Unpack[Settings],
 ) -> TrainState:
-    """Train for a number of epochs, or until the validation stops getting better.
+    """Train for a number of epochs, or with `patience` until the monitored quantity stops getting better.
 
     n epochs and then m more, by `state`, are n + m epochs byte for byte; so is a run that was stopped in the
     middle of an epoch and goes on. Ctrl-C ends the training with a warning and hands back what there is.

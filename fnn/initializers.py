@@ -55,6 +55,11 @@ class ScaledNormal:
 
     Args:
         std: at least 0.
+
+    >>> import fnn
+    >>> params = fnn.init_params(fnn.Network(100, (fnn.Dense(100, weight_init=fnn.ScaledNormal(0.01)),), loss="mse"), 0)
+    >>> print(f"{params[0].weight.std():.3f}")
+    0.010
     """
 
     std: float = attrs.field(validator=checks.at_least_0)

@@ -79,14 +79,15 @@ def loss(
     sample_weight: ArrayLike | None = None,
     key: Key | None = None,
 ) -> float:
-    """The objective: Σ w·l / Σ w over the rows, and the penalties.
+    """The objective: Σ w·l / Σ w over the rows, and the penalties. Where it overflows it is inf.
 
     Args:
         network: the spec.
         params: its numbers.
         x: as in `forward`.
-        y: for cross-entropy n integer labels 0 … outputs − 1, or shape (n, outputs), one-hot or probabilities;
-            for the other losses shape (n, outputs), or (n,) for one output.
+        y: for cross-entropy n integer labels 0 … outputs − 1, or shape (n, outputs), one-hot or probabilities that
+            sum to 1 in each row; for the other losses shape (n, outputs), or (n,) for one output; for binary
+            cross-entropy within [0, 1].
         sample_weight: n weights, at least 0 and not all 0; None is 1 each.
         key: the address of the dropout masks and batch statistics of training; None is inference.
 

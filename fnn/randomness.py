@@ -23,7 +23,9 @@ Words = NDArray[np.uint64]
 
 @attrs.frozen(cache_hash=True)
 class Key:
-    """Asks for the training function: the address of a batch's dropout masks and batch statistics.
+    """Given to `loss` or `grads`, asks for the training function: dropout, and batch norm by the batch's statistics.
+
+    It is where in a run the batch is, and so the address from which the dropout masks are drawn.
 
     Args:
         seed: 0 … 2⁶⁴ − 1.

@@ -14,10 +14,11 @@ def accuracy(y: Array, predicted: Array, sample_weight: Array | None = None) -> 
     Args:
         y: the labels, shape (n,), or (n, outputs) for several questions with yes or no; of integers or booleans.
         predicted: of the same shape, as `fnn.predict` returns them. Several outputs count one by one.
-        sample_weight: n weights, at least 0.
+        sample_weight: n weights, at least 0 and not all 0; None is 1 each.
 
     Raises:
-        ValueError: for shapes that differ, no rows, or a weight below 0.
+        TypeError: for labels that are not integers or booleans.
+        ValueError: for shapes that differ, no rows, a weight below 0, or weights that are all 0.
 
     >>> accuracy(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2]))
     0.75
@@ -47,10 +48,11 @@ def r2(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
     Args:
         y: the targets, shape (n,) or (n, outputs).
         predicted: of the same shape.
-        sample_weight: n weights, at least 0.
+        sample_weight: n weights, at least 0 and not all 0; None is 1 each.
 
     Raises:
-        ValueError: for shapes that differ, no rows, NaN or infinity, or a weight below 0.
+        TypeError: for arrays that are not of real numbers.
+        ValueError: for shapes that differ, no rows, NaN or infinity, a weight below 0, or weights that are all 0.
 
     >>> round(r2(np.array([3.0, -0.5, 2.0, 7.0]), np.array([2.5, 0.0, 2.0, 8.0])), 6)
     0.948608
