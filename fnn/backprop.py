@@ -111,12 +111,7 @@ def mean_loss(network: Network, last: Layered, batch: Prepared) -> float:
     if batch.sample_weight is None:
         return float(rows.sum(dtype=np.float64)) / len(rows)
     w = batch.sample_weight
-    return weighted_sum(w, rows) / float(w.sum())
-
-
-def weighted_sum(w: Array, rows: Array) -> float:
-    """Σ w·rows, where a row of weight 0 does not count, whatever it is."""
-    return float(np.dot(w, np.where(w > 0, rows, 0)))
+    return float(np.dot(w, rows)) / float(w.sum())
 
 
 def penalties(network: Network, params: Params) -> float:

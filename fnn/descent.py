@@ -115,8 +115,8 @@ def begin(
 
 
 def nonzero(epsilon: float, params: Params) -> float:
-    """An epsilon that is not 0 in the params' dtype."""
-    return max(epsilon, float(np.finfo(params.dtype).tiny))
+    """An epsilon that is not 0 in the params' dtype, nor below what squares underflow at."""
+    return max(epsilon, math.sqrt(np.finfo(params.dtype).tiny))
 
 
 def moved(params: Params, vector: Floats, g: Params) -> Params:

@@ -210,6 +210,8 @@ class BatchNorm:
             # in float64: what a float32 sum rounds off would become variance
             mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
             centred = x - mean
+            rest = centred.mean(axis=0, dtype=np.float64).astype(x.dtype)  # what the mean was rounded by
+            mean, centred = mean + rest, centred - rest
             variance = np.square(centred, dtype=np.float64).mean(axis=0)
         scale = (1 / np.sqrt(variance + self.epsilon)).astype(x.dtype)
         normal = centred * scale

@@ -114,8 +114,9 @@ class Network:
         if type(self.layers[-1].activation) is not getattr(self.loss, "after", None):
             return None
         owner = {name: kind for kind in reversed(type(self.loss).__mro__) for name in vars(kind)}
-        own_rows = not issubclass(owner["rows_from_logits"], owner["rows"])  # a subclass's own, without logits
-        return None if own_rows else cast(LossFromLogits, self.loss)
+        # a subclass's own rows or vjp, without logits, are not to be passed over
+        from_logits = all(issubclass(owner.get(f"{name}_from_logits", object), owner[name]) for name in ("rows", "vjp"))
+        return cast(LossFromLogits, self.loss) if from_logits else None
 
     @cached_property
     def first_trained(self) -> int:

@@ -68,7 +68,7 @@ def r2(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
         (w * np.square(part / np.where(scale > 0, scale, 1))).sum(axis=0)
         for part, scale in zip((residual, deviation), scales, strict=True)
     )
-    constant = (y == y[0]).all(axis=0)
+    constant = (y == y[0]).all(axis=0) | (spread == 0)
     with np.errstate(over="ignore"):
         ratio = left / np.where(constant, 1, spread) * np.square(scales[0] / np.where(constant, 1, scales[1]))
     each = np.where(constant, scales[0] == 0, 1 - ratio)

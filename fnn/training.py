@@ -75,9 +75,10 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
 def _add(sums: Sums, network: Network, loss: float, outputs: Floats, batch: Prepared) -> Sums:
     w = batch.sample_weight
     weight = float(len(batch.x) if w is None else w.sum(dtype=np.float64))
-    correct = 0.0
-    if network.answers != "values":
-        right = rows_right(true_answers(network, batch.y), answers(network, outputs))
+    correct = 0.0 if network.answers == "values" else math.nan  # NaN where a user's targets are no answers
+    true, said = true_answers(network, batch.y), answers(network, outputs)
+    if network.answers != "values" and true.shape == said.shape:
+        right = rows_right(true, said)
         correct = float((right if w is None else w * right).sum(dtype=np.float64))
     return Sums(sums.weight + weight, sums.loss + weight * loss, sums.right + correct)
 

@@ -159,9 +159,11 @@ def test_check_grads_does_not_take_a_steep_network_for_kinks() -> None:
 
 
 def test_nothing_compared_is_not_ok() -> None:
-    network = fnn.mlp(1, 1, 1, output="identity", loss="mse")
-    params = fnn.pack_params(network, [[[1.0]], [0.0], [[1.0]], [0.0]])
-    assert not fnn.check_grads(network, params, [[0.0]], [1.0]).ok
+    network = fnn.mlp(1, 1, output="identity", loss="mae")
+    params = fnn.pack_params(network, [[[1.0]], [0.0]])
+    result = fnn.check_grads(network, params, [[1.0]], [1.0])  # an exact fit is at the kink of |a - y|
+    assert [tensor.kinks for tensor in result.tensors] == [1, 1]
+    assert not result.ok
 
 
 def test_no_gradient_goes_below_the_first_trained_layer(monkeypatch: Any) -> None:
@@ -171,6 +173,14 @@ def test_no_gradient_goes_below_the_first_trained_layer(monkeypatch: Any) -> Non
     monkeypatch.setattr(fnn.Dropout, "backward", never)
     network = fnn.Network(4, (fnn.Dropout(0.2), fnn.Dense(3, "softmax")), loss="cross_entropy")
     fnn.grads(network, fnn.init_params(network, seed=0), np.ones((2, 4)), [0, 1], key=KEY)
+
+
+def test_a_tensor_that_is_all_kinks_is_not_wrong() -> None:
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    network = fnn.mlp(2, 8, 2)
+    result = fnn.check_grads(network, fnn.init_params(network, seed=0), x, [0, 1, 1, 0])
+    assert result.ok
+    assert result.tensors[1].checked == 0
 
 
 def test_check_grads_samples_large_tensors() -> None:

@@ -192,13 +192,14 @@ def test_batch_norm_of_huge_numbers_is_right() -> None:
     )
 
 
-def test_a_row_of_weight_0_does_not_count_whatever_it_is() -> None:
+def test_a_row_of_weight_0_that_overflows_is_not_hidden_from_a_step() -> None:
     network = fnn.mlp(1, 1, output="identity", loss="mse")
-    params = fnn.init_params(network, seed=0)
-    x, y, w = np.ones((2, 1)), np.array([1, 1e30]), np.array([1.0, 0.0])
-    with np.errstate(over="ignore"):
-        assert fnn.loss(network, params, x, y, w) == fnn.loss(network, params, x[:1], y[:1])
-        assert fnn.evaluate(network, params, fnn.Dataset(x, y, w)).loss == fnn.loss(network, params, x[:1], y[:1])
+    params = fnn.pack_params(network, [[[10.0]], [0.0]], np.float32)
+    x, w = np.array([[1.0], [1e38]], np.float32), np.array([1.0, 0.0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, g = fnn.loss_and_grads(network, params, x, [0.0, 0.0], w)
+    assert np.isnan(value)
+    assert np.isnan(g.vector).any()
 
 
 def test_tiny_weights_weigh_as_others_do() -> None:
@@ -253,3 +254,28 @@ def test_a_subclass_of_a_loss_is_asked_itself() -> None:
     x, y = np.eye(2), np.array([0, 2])
     share = fnn.forward(network, params, x)[[0, 1], y]
     assert fnn.loss(network, params, x, y) == pytest.approx(np.square(1 - share).mean(), rel=1e-12)
+
+
+def test_batch_norm_far_from_0_is_centred() -> None:
+    network = fnn.Network(1, (fnn.BatchNorm(),), loss="mse")
+    x = np.array([[1e8], [1e8 + 8]] * 2, np.float32)
+    params = fnn.init_params(network, seed=0)
+    assert fnn.loss(network, params, x, [-1.0, 1.0, -1.0, 1.0], key=KEY) == pytest.approx(0, abs=1e-12)
+    assert fnn.grads(network, params, x, np.zeros(4), key=KEY)[0].variance == pytest.approx(0.9 + 1.6)
+
+
+def test_targets_of_a_users_loss_that_are_no_answers_have_no_accuracy() -> None:
+    network = fnn.mlp(2, 1, output="sigmoid", loss=FirstColumn())
+    run = fnn.fit(network, fnn.Dataset(np.ones((20, 2)), np.ones((20, 2))), epochs=1)
+    assert np.isnan(run.history[0].accuracy)  # type: ignore[arg-type]
+
+
+@attrs.frozen
+class FirstColumn:
+    """A user's loss of targets that have a column more."""
+
+    def rows(self, a: Any, y: Any) -> Any:
+        return ((a - y[:, :1]) ** 2).mean(axis=1)
+
+    def vjp(self, a: Any, y: Any) -> Any:
+        return 2 * (a - y[:, :1])
