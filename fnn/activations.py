@@ -257,4 +257,4 @@ valid_activation = checks.part(ACTIVATIONS, "value", "vjp")
 
 def resolve_activation(value: ActivationName | Activation) -> Activation:
     """The record that a name stands for; anything else as it is."""
-    return ACTIVATIONS.get(value, value) if isinstance(value, str) else value  # type: ignore[arg-type]
+    return ACTIVATIONS.get(value, value) if isinstance(value, str) else value  # type: ignore[arg-type]  # as a name, or not

@@ -105,13 +105,19 @@ def loss_rows(network: Network, last: Layered, y: Array) -> Floats:
     return rows
 
 
+def loss_sum(network: Network, last: Layered, y: Array, w: Array | None) -> tuple[float, float]:
+    """The weighted sum of the rows' losses, without penalties, and of the weights; in float64."""
+    rows = loss_rows(network, last, y)
+    if w is None:
+        return float(rows.sum(dtype=np.float64)), float(len(rows))
+    w = w.astype(np.float64, copy=False)
+    return float(np.dot(w, rows)), float(w.sum())
+
+
 def mean_loss(network: Network, last: Layered, batch: Prepared) -> float:
-    """The weighted mean of the rows' losses, without penalties; summed in float64."""
-    rows = loss_rows(network, last, batch.y)
-    if batch.sample_weight is None:
-        return float(rows.sum(dtype=np.float64)) / len(rows)
-    w = batch.sample_weight
-    return float(np.dot(w, rows)) / float(w.sum())
+    """The weighted mean of the rows' losses, without penalties."""
+    total, weight = loss_sum(network, last, batch.y, batch.sample_weight)
+    return total / weight
 
 
 def penalties(network: Network, params: Params) -> float:

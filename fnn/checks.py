@@ -139,7 +139,7 @@ def is_record(value: object, methods: Collection[str]) -> bool:
     if attrs.has(kind):
         frozen = attrs.inspect(kind).is_frozen
     else:
-        frozen = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        frozen = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # a dataclass has it
     is_value = frozen and kind.__eq__ is not object.__eq__ and kind.__hash__ is not None
     return is_value and all(callable(getattr(value, method, None)) for method in methods)
 

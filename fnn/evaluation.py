@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from fnn.backprop import answers, cast_x, cast_y, loss_rows, run_forward, tiles, true_answers
+from fnn.backprop import answers, cast_x, cast_y, loss_sum, run_forward, tiles, true_answers
 from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
@@ -60,9 +60,8 @@ def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
         y = cast_y(network, y, params.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             last = run_forward(network, params, cast_x(network, x, params.dtype), None)[-1]
-            rows = loss_rows(network, last, y)
-        total += float(rows.sum(dtype=np.float64)) if w is None else float(np.dot(w, rows))
-        weight += len(rows) if w is None else float(w.sum(dtype=np.float64))
+            parts = loss_sum(network, last, y, w)
+        total, weight = total + parts[0], weight + parts[1]
         true.append(true_answers(network, y))
         predicted.append(answers(network, last.a))
     if not math.isfinite(total):

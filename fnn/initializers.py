@@ -137,4 +137,4 @@ valid_initializer = checks.part(INITIALIZERS, "draw")
 
 def resolve_initializer(value: InitializerName | Initializer) -> Initializer:
     """The record that a name stands for; anything else as it is."""
-    return INITIALIZERS.get(value, value) if isinstance(value, str) else value  # type: ignore[arg-type]
+    return INITIALIZERS.get(value, value) if isinstance(value, str) else value  # type: ignore[arg-type]  # as a name, or not

@@ -258,4 +258,4 @@ valid_loss = checks.part(LOSSES, "rows", "vjp")
 
 def resolve_loss(value: LossName | Loss) -> Loss:
     """The record that a name stands for; anything else as it is."""
-    return LOSSES.get(value, value) if isinstance(value, str) else value  # type: ignore[arg-type]
+    return LOSSES.get(value, value) if isinstance(value, str) else value  # type: ignore[arg-type]  # as a name, or not

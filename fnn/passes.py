@@ -221,13 +221,7 @@ def _finite_y(where: str, network: Network, y: Array, dtype: np.dtype[Any], name
 
 
 def check_batch(
-    where: str,
-    network: Network,
-    params: Params,
-    x: ArrayLike,
-    y: ArrayLike,
-    w: ArrayLike | None,
-    key: Key | None,
+    where: str, network: Network, params: Params, x: ArrayLike, y: ArrayLike, w: ArrayLike | None, key: Key | None
 ) -> Prepared:
     """Everything that `loss` is given, checked and cast."""
     check_model(where, network, params)

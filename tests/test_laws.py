@@ -208,6 +208,8 @@ def test_tiny_weights_weigh_as_others_do() -> None:
     for w in (1e38, 1e-40):
         weights = np.full(2, w, np.float32)
         assert fnn.loss(network, params, [[1.0], [1.0]], [1e-3, 1e-3], weights) == pytest.approx(1e-6, rel=1e-6)
+        data = fnn.Dataset([[1.0], [1.0]], [1e-3, 1e-3], weights)
+        assert fnn.evaluate(network, params, data).loss == pytest.approx(1e-6, rel=1e-6)
 
 
 def test_a_limit_beyond_float32_is_none() -> None:
