@@ -17,7 +17,7 @@ from fnn.activations import (
 from fnn.analysis import GradientCheck, Summary, check_grads, summary
 from fnn.arrays import Array, Floats, State, digest, sealed
 from fnn.data import load_digits, load_idx, load_mnist, load_openml
-from fnn.dataset import Batch, Dataset, batches, split
+from fnn.dataset import Batch, Dataset, batches
 from fnn.descent import Optimizer, init, step
 from fnn.evaluation import Evaluation, evaluate
 from fnn.fitting import fit
@@ -61,6 +61,7 @@ from fnn.randomness import Address, Key
 from fnn.runs import EpochRecord, Monitor, Recipe, TrainState, history_table, start
 from fnn.schedules import Constant, Cosine, Schedule
 from fnn.scores import accuracy, r2
+from fnn.splits import kfold, split
 from fnn.training import end_epoch, train, train_step
 
 __all__ = [
@@ -146,6 +147,7 @@ __all__ = [
     "history_table",
     "init",
     "init_params",
+    "kfold",
     "load_digits",
     "load_idx",
     "load_mnist",

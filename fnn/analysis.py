@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn import checks
-from fnn.arrays import Floats, freeze
+from fnn.arrays import Floats, Rows, freeze
 from fnn.backprop import Prepared, backprop, mean_loss, penalties, run_forward
 from fnn.network import Network
 from fnn.params import Params
@@ -133,7 +133,7 @@ STEP, MOST = 1e-6, 1000
 def check_grads(
     network: Network,
     params: Params,
-    x: ArrayLike,
+    x: Rows,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     key: Key | None = None,

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
+
+
+class Sparse(Protocol):
+    """One of scipy's sparse arrays or matrices."""
+
+    def tocsr(self) -> Any:
+        """By rows."""
+
+
+Rows = ArrayLike | Sparse
 
 
 def freeze(array: Array) -> Array:
@@ -22,8 +32,11 @@ def freeze(array: Array) -> Array:
 
 
 def view(array: Array) -> Array:
-    """A read-only view; nothing is copied."""
-    return freeze(array.view())
+    """A read-only view, of a csr_array another one; nothing is copied."""
+    if isinstance(array, np.ndarray):
+        return freeze(array.view())
+    parts = tuple(view(part) for part in (array.data, array.indices, array.indptr))
+    return type(array)(parts, shape=array.shape)
 
 
 def sealed(array: Array) -> Array:

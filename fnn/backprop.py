@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from fnn import checks
 from fnn.arrays import Array, Floats, freeze
-from fnn.layers import Layer
+from fnn.layers import Dense, Layer
 from fnn.network import Network
 from fnn.params import LayerParams, Params
 from fnn.randomness import Key
@@ -49,11 +49,14 @@ class Backprop(NamedTuple):
 
 
 def cast_x(network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
-    """x in the params' dtype, scaled."""
+    """x in the params' dtype, scaled; a sparse one stays so for a first layer that is dense."""
+    if checks.is_sparse(x):
+        sparse: Any = x.astype(dtype) * dtype.type(network.input_scale)
+        scaled = sparse if isinstance(network.layers[0], Dense) else sparse.toarray()
+        return cast(Floats, scaled)
     if network.input_scale == 1:
         return x.astype(dtype, copy=False)
-    scaled: Floats = np.multiply(x, dtype.type(network.input_scale), dtype=dtype, casting="unsafe")
-    return scaled
+    return cast(Floats, np.multiply(x, dtype.type(network.input_scale), dtype=dtype, casting="unsafe"))
 
 
 def cast_y(network: Network, y: Array, dtype: np.dtype[Any]) -> Array:
@@ -131,24 +134,33 @@ def backprop(network: Network, params: Params, batch: Prepared, key: Key | None)
     vector = np.empty(params.layout.size, params.dtype)
     running = params.running.copy()  # what no layer moves stays
     g = params.layout.views(vector, running)
-    dz = _output_delta(network, passed[-1], batch)
-    first = network.first_trained  # below it nothing has a gradient
-    for index in range(len(passed) - 1, first - 1, -1):
-        layer, p, kept, _, _ = passed[index]
-        da = layer.backward(p, kept, dz, g[index], index > first)
-        if index > first:
-            before = passed[index - 1]
-            dz = before.layer.activation.vjp(before.z, before.a, da)
+    for _ in deltas(network, passed, batch, g):
+        pass
     for index, layer in network.dense:
         add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
     grads = Params(params.layout, freeze(vector), freeze(running))
     return Backprop(mean_loss(network, passed[-1], batch), passed[-1].a, grads)
 
 
+def deltas(
+    network: Network, passed: list[Layered], batch: Prepared, g: tuple[LayerParams, ...]
+) -> Iterator[tuple[int, Floats]]:
+    """The derivative of the mean loss by each layer's z, from the last layer down; its gradient goes into g."""
+    dz = _output_delta(network, passed[-1], batch)
+    first = network.first_trained  # below it nothing has a gradient
+    for index in range(len(passed) - 1, first - 1, -1):
+        layer, p, kept, _, _ = passed[index]
+        da = layer.backward(p, kept, dz, g[index], index > first)
+        yield index, dz
+        if index > first:
+            before = passed[index - 1]
+            dz = before.layer.activation.vjp(before.z, before.a, da)
+
+
 def _output_delta(network: Network, last: Layered, batch: Prepared) -> Floats:
     """The derivative of the mean loss by the last layer's z."""
     w = batch.sample_weight
-    share: Any = 1 / len(batch.x) if w is None else (w / w.sum()).astype(last.a.dtype)[:, None]
+    share: Any = 1 / len(last.a) if w is None else (w / w.sum()).astype(last.a.dtype)[:, None]
     if network.logit_loss:
         dz: Floats = share * network.logit_loss.vjp_from_logits(last.z, last.a, batch.y)
         return dz

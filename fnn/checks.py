@@ -13,7 +13,7 @@ import math
 import reprlib
 import sys
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -219,7 +219,7 @@ def numeric(where: str, name: str, value: object, kinds: str = "buif") -> Array:
     return array
 
 
-def finite(where: str, name: str, array: Array, first_row: int = 0) -> None:
+def finite(where: str, name: str, array: Any, first_row: int = 0) -> None:
     """Refuse NaN and infinity, naming the first; `first_row` is where a piece of a longer array begins."""
     if array.dtype.kind != "f":
         return
@@ -227,7 +227,10 @@ def finite(where: str, name: str, array: Array, first_row: int = 0) -> None:
         total = array.sum()
     if np.isfinite(total):  # a sum may overflow without any of its terms doing so
         return
-    bad = np.argwhere(~np.isfinite(array))
+    if is_sparse(array):
+        bad = np.transpose(array.tocoo().coords)[~np.isfinite(array.data)]
+    else:
+        bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         first = tuple(int(i) for i in bad[0])
         at = (first[0] + first_row, *first[1:])
@@ -235,9 +238,20 @@ def finite(where: str, name: str, array: Array, first_row: int = 0) -> None:
         raise problem(ValueError, where, name, f"must be finite in {array.dtype}", got)
 
 
+def is_sparse(value: object) -> bool:
+    """Whether the value is one of scipy's sparse arrays, or can be made one."""
+    return hasattr(value, "tocsr")
+
+
 def rows(where: str, name: str, value: object, columns: int | None) -> Array:
-    """The value as an array of shape (n, columns), n at least 1, of real numbers."""
-    array = numeric(where, name, value)
+    """The value as an array of shape (n, columns), n at least 1, of real numbers; a sparse one as a csr_array."""
+    if is_sparse(value):
+        from scipy.sparse import csr_array
+
+        array = cast(Array, csr_array(cast(Any, value)))
+        numeric(where, name, array.data)
+    else:
+        array = numeric(where, name, value)
     if array.ndim != 2 or columns not in (None, array.shape[1]):
         rule = f"must have shape (n, {columns})" if columns else "must have shape (n, columns)"
         fix = ""
@@ -246,7 +260,7 @@ def rows(where: str, name: str, value: object, columns: int | None) -> Array:
         elif array.ndim > 2 and columns in (None, math.prod(array.shape[1:])):
             fix = f"Rows are made flat by `{name}.reshape(len({name}), -1)`."
         raise problem(ValueError, where, name, rule, str(array.shape), fix)
-    if array.size == 0:
+    if 0 in array.shape:
         raise problem(ValueError, where, name, "must have at least one row and column", str(array.shape))
     return array
 
@@ -271,6 +285,17 @@ def _range(array: Array) -> str:
     return f"a least of {array.min() + 0}, a most of {array.max() + 0}"
 
 
+def labels(where: str, name: str, y: Array, classes: int, rows: Array | None = None) -> None:
+    """Refuse what is not integer labels from 0 to classes − 1; `rows` as in `targets`."""
+    if y.dtype.kind not in "ui":
+        fix = "Labels that are whole are made integers by `y.astype(int)`."
+        raise problem(TypeError, where, name, "must hold integer labels", f"dtype {y.dtype}", fix)
+    if y.min() < 0 or y.max() >= classes:
+        bad = np.flatnonzero((y < 0) | (y >= classes))[0]
+        got = f"{y[bad]} in row {bad if rows is None else rows[bad]}"
+        raise problem(ValueError, where, name, f"must be labels from 0 to {classes - 1}", got)
+
+
 def targets(
     where: str, value: object, n: int, outputs: int, kind: str, name: str = "y", rows: Array | None = None
 ) -> Array:
@@ -278,21 +303,11 @@ def targets(
 
     `rows` are the numbers by which an error names the rows, where these are not 0 … n − 1.
     """
-
-    def row(index: np.integer[Any]) -> int:
-        return int(index if rows is None else rows[index])
-
     y = numeric(where, name, value)
     if y.ndim == 0 or len(y) != n:
         raise problem(ValueError, where, name, f"must have {n} rows, as x has", str(y.shape))
     if kind == "classes" and y.ndim == 1:
-        if y.dtype.kind not in "ui":
-            fix = "Labels that are whole are made integers by `y.astype(int)`."
-            raise problem(TypeError, where, name, "must hold integer labels", f"dtype {y.dtype}", fix)
-        if y.min() < 0 or y.max() >= outputs:
-            bad = np.flatnonzero((y < 0) | (y >= outputs))[0]
-            rule = f"must be labels from 0 to {outputs - 1}"
-            raise problem(ValueError, where, name, rule, f"{y[bad]} in row {row(bad)}")
+        labels(where, name, y, outputs, rows)
         return y
     if kind != "any" and y.shape != (n, outputs) and (y.shape != (n,) or outputs != 1):
         shape = f"({n}, {outputs})" + (f" or ({n},)" if outputs == 1 or kind == "classes" else "")
@@ -300,7 +315,7 @@ def targets(
         if kind == "classes" and y.shape == (n, 1):
             fix = "A column of labels is made flat by `y.ravel()`."
         elif kind != "classes" and y.shape == (n,) and y.dtype.kind in "ui" and 0 <= y.min() <= y.max() < outputs:
-            fix = f"Labels are made one-hot by `np.eye({outputs})[y]`."
+            fix = f"Labels are made one-hot by `fnn.one_hot(y, {outputs})`."
         raise problem(ValueError, where, name, f"must have shape {shape}", str(y.shape), fix)
     finite(where, name, y)
     if kind in ("classes", "shares") and (y.min() < 0 or y.max() > 1):
@@ -309,6 +324,6 @@ def targets(
         sums = y.sum(axis=1, dtype=np.float64)
         worst = np.abs(sums - 1).argmax()
         if abs(sums[worst] - 1) > 1e-3:
-            got = f"{sums[worst]:.6g} in row {row(worst)}"
+            got = f"{sums[worst]:.6g} in row {worst if rows is None else rows[worst]}"
             raise problem(ValueError, where, name, "must sum to 1 in each row", got)
     return y

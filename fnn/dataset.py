@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn import checks
-from fnn.arrays import Array, Ints, State, view
-from fnn.randomness import SHUFFLE, SPLIT, Address, Key, permutation, words
+from fnn.arrays import Array, Ints, Rows, State, view
+from fnn.randomness import SHUFFLE, Address, Key, permutation
 
 
-def _given(value: ArrayLike) -> Array:
+def _given(value: Rows) -> Array:
     """What may be given for an array; the record, which knows its name, makes an array of it."""
     return cast(Array, value)
 
@@ -26,11 +26,14 @@ def _given_or_none(value: ArrayLike | None) -> Array | None:
 
 def _hold_views(record: Any) -> None:
     """Put a read-only view in place of each array; refuse what is none of numbers."""
-    for name, kinds in (("x", "buif"), ("y", "buif"), ("sample_weight", "buif"), ("rows", "ui")):
+    where = type(record).__name__
+    for name in ("x", "y", "sample_weight", "rows"):
         value = getattr(record, name)
-        if value is not None or name in ("x", "y"):
-            array = checks.numeric(type(record).__name__, name, value, kinds)
-            object.__setattr__(record, name, view(array))
+        if name == "x" and checks.is_sparse(value):
+            value = checks.rows(where, name, value, None)
+        elif value is not None or name in ("x", "y"):
+            value = checks.numeric(where, name, value, "ui" if name == "rows" else "buif")
+        object.__setattr__(record, name, None if value is None else view(value))
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -43,7 +46,8 @@ class Dataset(State):
     `data.x` and `data.y` are always all rows; those that count are `x, y, sample_weight = data.take(slice(None))`.
 
     Args:
-        x: shape (n, columns), n at least 1; booleans, integers or floats, all finite.
+        x: shape (n, columns), n at least 1; booleans, integers or floats, all finite. A memory-mapped file is looked
+            through once and then read batch by batch; one of scipy's sparse arrays is kept by rows (CSR).
         y: n targets: shape (n,) or (n, outputs), all finite. Whether they fit a loss is checked when a network
             is trained on them.
         sample_weight: n weights, at least 0 and not all 0, or None: 1 each.
@@ -64,12 +68,15 @@ class Dataset(State):
     y: Array = attrs.field(converter=_given)
     sample_weight: Array | None = attrs.field(default=None, converter=_given_or_none)
     rows: Ints | None = attrs.field(default=None, converter=_given_or_none)
+    _finite_x: Array | None = attrs.field(default=None, metadata={"digest": False})
 
     def __attrs_post_init__(self) -> None:
+        known = self.x is self._finite_x  # handed on with it by evolve: a large file is looked through once
         _hold_views(self)
-        n = len(checks.rows("Dataset", "x", self.x, None))
-        for start in range(0, n, 4096):  # in pieces: of a large file too
+        n = checks.rows("Dataset", "x", self.x, None).shape[0]
+        for start in range(0, 0 if known else n, 4096):
             checks.finite("Dataset", "x", self.x[start : start + 4096], start)
+        object.__setattr__(self, "_finite_x", self.x)
         if self.y.ndim not in (1, 2) or len(self.y) != n or self.y.size == 0:
             rule = f"must have shape ({n},) or ({n}, outputs), for as many rows as x has"
             raise checks.problem(ValueError, "Dataset", "y", rule, str(self.y.shape))
@@ -88,12 +95,13 @@ class Dataset(State):
                 raise checks.problem(ValueError, "Dataset", "sample_weight", rule, "0 for all of them")
 
     def __len__(self) -> int:
-        return len(self.x) if self.rows is None else len(self.rows)
+        return self.x.shape[0] if self.rows is None else len(self.rows)
 
     def __repr__(self) -> str:
         n, columns = self.x.shape
         chosen = f"{n:,}" if self.rows is None else f"{len(self):,} of {n:,}"
-        return f"Dataset({chosen} rows of {columns:,} {self.x.dtype} columns)"
+        kind = f"{'sparse ' * checks.is_sparse(self.x)}{self.x.dtype}"
+        return f"Dataset({chosen} rows of {columns:,} {kind} columns)"
 
     def take(self, index: slice | Ints) -> tuple[Array, Array, Array | None]:
         """x, y and the weights of some of the rows that count, by their place among them."""
@@ -104,26 +112,29 @@ class Dataset(State):
 
 @attrs.frozen(eq=False)
 class Batch(State):
-    """What one step is made of.
+    """What one step is made of: from `batches`, or of one's own.
+
+    A batch of one's own, from a generator say, is `Batch(x, y, key=run.key)`; an augmented one is
+    `attrs.evolve(batch, x=...)`.
 
     Attributes:
         x: shape (rows, columns), in the data's dtype.
         y: the targets of these rows.
         sample_weight: their weights, or None.
-        rows: their indices in the data set's x.
+        rows: their indices in the data set's x; 0, 1, … in a batch of one's own.
         key: where the batch is in the run, which is the address of its dropout masks.
-
-    A batch of one's own, an augmented one say, is `attrs.evolve(batch, x=...)`.
     """
 
     x: Array = attrs.field(converter=_given)
     y: Array = attrs.field(converter=_given)
-    sample_weight: Array | None = attrs.field(converter=_given_or_none)
-    rows: Ints = attrs.field(converter=_given)
-    key: Key
+    sample_weight: Array | None = attrs.field(default=None, converter=_given_or_none)
+    rows: Ints = attrs.field(default=None, converter=_given)
+    key: Key = attrs.field(kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         _hold_views(self)
+        if self.rows is None:
+            object.__setattr__(self, "rows", view(np.arange(self.x.shape[0])))
         checks.instance("Batch", "key", self.key, Key)
 
 
@@ -181,63 +192,4 @@ def _batches(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> It
 
 def _batch(data: Dataset, index: slice | Ints, places: Ints, key: Key) -> Batch:
     x, y, w = data.take(index)
-    return Batch(x, y, w, places if data.rows is None else data.rows[places], key)
-
-
-def split(data: Dataset, fraction: float, seed: int = 0, stratify: bool | None = None) -> tuple[Dataset, Dataset]:
-    """The rest and a part of the rows, chosen at random, sharing one x.
-
-    Stratified, each label keeps its share in both, as scikit-learn's `train_test_split` does it, which this
-    calls. Both are in the order of the data, and each of its rows is in one of them. `part.x` is still the whole
-    x, which they share: the part's own rows are `x, y, sample_weight = part.take(slice(None))`.
-
-    Args:
-        data: the rows.
-        fraction: the part's share, in (0, 1); its size is rounded up.
-        seed: 0 … 2⁶⁴ − 1.
-        stratify: whether to; None is where y holds integers or booleans, one for each row.
-
-    Returns:
-        (rest, part).
-
-    Raises:
-        TypeError, ValueError: for a fraction that leaves one of them empty, or too few rows for the labels.
-
-    >>> import numpy as np, fnn
-    >>> data = fnn.Dataset(np.zeros((100, 2)), np.arange(100) % 4)
-    >>> rest, part = fnn.split(data, 0.2, seed=0)
-    >>> len(rest), np.bincount(part.y[part.rows]).tolist()
-    (80, [5, 5, 5, 5])
-    """
-    from sklearn.model_selection import train_test_split
-
-    checks.instance("split", "data", data, Dataset)
-    checks.word("split", "seed", seed)
-    checks.fraction("split", "fraction", fraction)
-    rows = np.arange(len(data.x)) if data.rows is None else data.rows
-    y = data.y[rows]
-    if stratify is None:
-        stratify = y.ndim == 1 and y.dtype.kind in "uib"
-    n_part = math.ceil(fraction * len(rows))
-    _check_sizes(y, len(rows) - n_part, n_part, stratify)
-    random_state = int(words(Address(int(seed), SPLIT, ()), 1)[0] >> np.uint64(32))
-    parts = train_test_split(
-        np.arange(len(rows)), test_size=n_part, stratify=y if stratify else None, random_state=random_state
-    )
-    rest, part = (attrs.evolve(data, rows=rows[np.sort(chosen)]) for chosen in parts)
-    return rest, part
-
-
-def _check_sizes(y: Array, n_rest: int, n_part: int, stratify: bool) -> None:
-    labels, counts = np.unique(y, return_counts=True) if stratify else (np.zeros(1), np.array([2]))
-    if min(n_rest, n_part) < len(labels):
-        s = "s" * (len(labels) > 1)
-        least = f"for {len(labels)} label{s}" if stratify else "in each"
-        rule = f"must leave at least {len(labels)} row{s} {least}"
-        raise checks.problem(ValueError, "split", "fraction", rule, f"{n_rest} and {n_part}", _PLAINLY * stratify)
-    if counts.min() < 2:
-        rule, got = "must have at least 2 rows of each label", f"1 of {labels[counts.argmin()]}"
-        raise checks.problem(ValueError, "split", "data", rule, got, _PLAINLY)
-
-
-_PLAINLY = "Targets that are no labels are split with `stratify=False`."
+    return Batch(x, y, w, places if data.rows is None else data.rows[places], key=key)

@@ -7,11 +7,11 @@ import math
 import attrs
 import numpy as np
 
-from fnn.backprop import answers, cast_x, cast_y, loss_sum, run_forward, tiles, true_answers
+from fnn.backprop import answers, cast_y, loss_sum, run_forward, tiles, true_answers
 from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
-from fnn.passes import check_data, check_model
+from fnn.passes import check_data, check_model, finite_x
 from fnn.scores import accuracy, r2
 
 
@@ -57,9 +57,9 @@ def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
     true, predicted = [], []
     for tile in tiles(len(data)):
         x, y, w = data.take(tile)
-        y = cast_y(network, y, params.dtype)
+        x, y = finite_x("evaluate", network, x, params.dtype, tile.start), cast_y(network, y, params.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            last = run_forward(network, params, cast_x(network, x, params.dtype), None)[-1]
+            last = run_forward(network, params, x, None)[-1]
             parts = loss_sum(network, last, y, w)
         total, weight = total + parts[0], weight + parts[1]
         true.append(true_answers(network, y))

@@ -10,10 +10,11 @@ import attrs
 import numpy as np
 
 from fnn import checks
-from fnn.dataset import Dataset, batch_count, split
+from fnn.dataset import Dataset, batch_count
 from fnn.network import Network
 from fnn.passes import check_data
 from fnn.runs import Settings, TrainState
+from fnn.splits import split
 from fnn.training import check_fits, fold, resumed
 
 

@@ -112,7 +112,10 @@ class Dense:
         return z, x
 
     def backward(self, p: LayerParams, kept: Floats, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
-        np.matmul(kept.T, dz, out=g.weight)
+        if isinstance(kept, np.ndarray):
+            np.matmul(kept.T, dz, out=g.weight)
+        else:  # a csr_array
+            g.weight[...] = kept.T @ dz
         np.add.reduce(dz, axis=0, out=g.bias)
         return dz @ p.weight.T if to_x else dz
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn import checks
-from fnn.arrays import Array, Floats, freeze
+from fnn.arrays import Array, Floats, Rows, freeze
 from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, mean_loss, penalties, run_forward, tiles
 from fnn.dataset import Dataset
 from fnn.network import Network
@@ -17,7 +17,7 @@ from fnn.randomness import Key
 from fnn.regularizers import max_norm
 
 
-def forward(network: Network, params: Params, x: ArrayLike) -> Floats:
+def forward(network: Network, params: Params, x: Rows) -> Floats:
     """The network's outputs: inference, without dropout and with running statistics.
 
     a₀ = input_scale · x; zᵢ = aᵢ₋₁ · weightᵢ + biasᵢ; aᵢ = activationᵢ(zᵢ); the last a is returned.
@@ -25,7 +25,8 @@ def forward(network: Network, params: Params, x: ArrayLike) -> Floats:
     Args:
         network: the spec.
         params: its numbers.
-        x: shape (n, inputs), n at least 1; booleans, integers or floats, cast to the params' dtype.
+        x: shape (n, inputs), n at least 1; booleans, integers or floats, cast to the params' dtype; or one of
+            scipy's sparse arrays, which a first layer that is `Dense` multiplies as it is.
 
     Returns:
         Shape (n, outputs), of the params' dtype: probabilities after softmax or sigmoid.
@@ -45,7 +46,7 @@ def forward(network: Network, params: Params, x: ArrayLike) -> Floats:
     return _outputs(network, params, checks.rows("forward", "x", x, network.inputs), "forward")
 
 
-def predict(network: Network, params: Params, x: ArrayLike) -> Array:
+def predict(network: Network, params: Params, x: Rows) -> Array:
     """The network's answers.
 
     After softmax, or with cross-entropy: the index of the class with the largest output, shape (n,), int64.
@@ -74,7 +75,7 @@ def predict(network: Network, params: Params, x: ArrayLike) -> Array:
 def loss(
     network: Network,
     params: Params,
-    x: ArrayLike,
+    x: Rows,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     key: Key | None = None,
@@ -108,7 +109,7 @@ def loss(
 def grads(
     network: Network,
     params: Params,
-    x: ArrayLike,
+    x: Rows,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     key: Key | None = None,
@@ -134,7 +135,7 @@ def grads(
 def loss_and_grads(
     network: Network,
     params: Params,
-    x: ArrayLike,
+    x: Rows,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     key: Key | None = None,
@@ -183,9 +184,9 @@ def project(network: Network, params: Params) -> Params:
 
 def _outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
     """The outputs for all rows of x, tile by tile; `where` is whom to blame for a number that is not finite."""
-    out = np.empty((len(x), network.outputs), params.dtype)
-    for tile in tiles(len(x)):
-        a = _finite_x(where, network, x[tile], params.dtype, tile.start)
+    out = np.empty((x.shape[0], network.outputs), params.dtype)
+    for tile in tiles(x.shape[0]):
+        a = finite_x(where, network, x[tile], params.dtype, tile.start)
         with np.errstate(over="ignore", invalid="ignore"):  # what they make of the outputs is refused below
             out[tile] = run_forward(network, params, a, None)[-1].a
     if not np.isfinite(out.sum()) and not np.isfinite(out).all():
@@ -204,9 +205,10 @@ def check_model(where: str, network: Network, params: Params) -> None:
         raise checks.problem(ValueError, where, "params", rule, repr(params), fix)
 
 
-def _finite_x(
+def finite_x(
     where: str, network: Network, x: Array, dtype: np.dtype[Any], first_row: int = 0, name: str = "x"
 ) -> Floats:
+    """x as the pass wants it; refused where it is not finite in the params' dtype."""
     with np.errstate(over="ignore"):  # an overflow is refused in the next line
         cast = cast_x(network, x, dtype)
     checks.finite(where, name, cast, first_row)
@@ -221,27 +223,32 @@ def _finite_y(where: str, network: Network, y: Array, dtype: np.dtype[Any], name
 
 
 def check_batch(
-    where: str, network: Network, params: Params, x: ArrayLike, y: ArrayLike, w: ArrayLike | None, key: Key | None
+    where: str, network: Network, params: Params, x: Rows, y: ArrayLike, w: ArrayLike | None, key: Key | None
 ) -> Prepared:
     """Everything that `loss` is given, checked and cast."""
     check_model(where, network, params)
     if key is not None:
         checks.instance(where, "key", key, Key)
     given = checks.rows(where, "x", x, network.inputs)
-    targets = checks.targets(where, y, len(given), network.outputs, network.targets)
-    weights = None if w is None else checks.weights(where, w, len(given))
+    n = given.shape[0]
+    targets = checks.targets(where, y, n, network.outputs, network.targets)
+    weights = None if w is None else checks.weights(where, w, n)
     cast = _finite_y(where, network, targets, params.dtype)
-    return Prepared(_finite_x(where, network, given, params.dtype), cast, weights)
+    return Prepared(finite_x(where, network, given, params.dtype), cast, weights)
 
 
 def check_data(where: str, name: str, network: Network, data: Dataset, dtype: np.dtype[Any]) -> None:
-    """Refuse data that does not fit the network, or is not finite in the params' dtype; `name` is the argument."""
+    """Refuse data that does not fit the network, or a y not finite in the params' dtype; `name` is the argument."""
     checks.instance(where, name, data, Dataset, "Make one with `Dataset(x, y)`.")
     prefix = "" if name == "data" else f"{name}."
     checks.rows(where, f"{prefix}x", data.x, network.inputs)
     y = data.y if data.rows is None else data.y[data.rows]
     checks.targets(where, y, len(y), network.outputs, network.targets, f"{prefix}y", data.rows)
     _finite_y(where, network, y, dtype, f"{prefix}y")
+
+
+def check_finite(where: str, name: str, network: Network, data: Dataset, dtype: np.dtype[Any]) -> None:
+    """Refuse data whose x overflows in the params' dtype; it is finite in its own."""
     if data.x.dtype.kind == "f" and (data.x.dtype.itemsize > dtype.itemsize or abs(network.input_scale) > 1):
-        for tile in tiles(len(data.x)):
-            _finite_x(where, network, data.x[tile], dtype, tile.start, f"{prefix}x")
+        for tile in tiles(len(data)):
+            finite_x(where, network, data.take(tile)[0], dtype, tile.start, name)

@@ -13,6 +13,7 @@ from fnn.network import Network, init_params
 from fnn.optimizers import Adam
 from fnn.params import Params
 from fnn.passes import check_model
+from fnn.randomness import Key
 from fnn.tables import table
 
 Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy", "val_r2"]
@@ -123,6 +124,11 @@ class TrainState(State):
     best_epoch: int
     history: tuple[EpochRecord, ...]
     stopped: str | None = attrs.field(default=None, metadata={"digest": False})
+
+    @property
+    def key(self) -> Key:
+        """Where the run is: the key that its next batch must have."""
+        return Key(self.recipe.seed, self.epoch, self.batch)
 
     def __repr__(self) -> str:
         last = f", {self.history[-1]}" if self.history else ""

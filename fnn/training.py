@@ -16,8 +16,7 @@ from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, true_answe
 from fnn.dataset import Batch, Dataset, batch_count, batches
 from fnn.evaluation import evaluate
 from fnn.network import Network
-from fnn.passes import check_data, project
-from fnn.randomness import Key
+from fnn.passes import check_data, check_finite, project
 from fnn.runs import EpochRecord, Settings, Sums, TrainState, start
 from fnn.scores import rows_right
 
@@ -46,15 +45,15 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     checks.instance("train_step", "run", run, TrainState)
     checks.instance("train_step", "batch", batch, Batch, "`batches(data)` makes them.")
     recipe, network, dtype = run.recipe, run.recipe.network, run.params.dtype
-    here = Key(recipe.seed, run.epoch, run.batch)
-    if batch.key != here:
+    if batch.key != run.key:
         fix = "A run in the middle of an epoch goes on with `islice(batches(…), run.batch, None)`."
         raise checks.problem(
-            ValueError, "train_step", "batch.key", f"must be where the run is, {here}", repr(batch.key), fix
+            ValueError, "train_step", "batch.key", f"must be where the run is, {run.key}", repr(batch.key), fix
         )
     x = checks.rows("train_step", "batch.x", batch.x, network.inputs)
-    y = checks.targets("train_step", batch.y, len(x), network.outputs, network.targets, "batch.y")
-    w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, len(x))
+    n = x.shape[0]
+    y = checks.targets("train_step", batch.y, n, network.outputs, network.targets, "batch.y")
+    w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, n)
     prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
     with np.errstate(over="ignore", invalid="ignore"):
         result = backprop(network, run.params, prepared, batch.key)
@@ -74,7 +73,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
 
 def _add(sums: Sums, network: Network, loss: float, outputs: Floats, batch: Prepared) -> Sums:
     w = batch.sample_weight
-    weight = float(len(batch.x) if w is None else w.sum(dtype=np.float64))
+    weight = float(len(outputs) if w is None else w.sum(dtype=np.float64))
     correct = 0.0 if network.answers == "values" else math.nan  # NaN where a user's targets are no answers
     true, said = true_answers(network, batch.y), answers(network, outputs)
     if network.answers != "values" and true.shape == said.shape:
@@ -203,13 +202,14 @@ def resumed(where: str, network: Network, state: TrainState | None, settings: Se
 def check_fits(where: str, run: TrainState, data: Dataset, validation: Dataset | None) -> None:
     """Refuse data that the run cannot be trained or watched on."""
     recipe = run.recipe
-    check_data(where, "data", recipe.network, data, run.params.dtype)
-    if validation is not None:
-        check_data(where, "validation", recipe.network, validation, run.params.dtype)
-    elif run.history and run.history[-1].val_loss is not None:
+    parts = {"data": data} if validation is None else {"data": data, "validation": validation}
+    for name, part in parts.items():
+        check_data(where, name, recipe.network, part, run.params.dtype)
+        check_finite(where, "x" if name == "data" else "validation.x", recipe.network, part, run.params.dtype)
+    if validation is None and run.history and run.history[-1].val_loss is not None:
         fix = "Without it the held-out rows would be trained on. A new run from these is `start(network, params=…)`."
         raise checks.problem(ValueError, where, "validation", "must be given again to go on", "None", fix)
-    elif (recipe.monitor or "").startswith("val_"):
+    if validation is None and (recipe.monitor or "").startswith("val_"):
         rule = f"must be given for the monitor {recipe.monitor!r}"
         raise checks.problem(ValueError, where, "validation", rule, "None")
     if run.batch > batch_count(data, recipe.batch_size):

@@ -105,6 +105,7 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
         yield "evaluate", fnn.evaluate, network, params, data
         yield "batches", lambda *args: list(fnn.batches(*args)), data, 3
         yield "split", fnn.split, fnn.Dataset(x, w), 0.3
+        yield "kfold", fnn.kfold, fnn.Dataset(x, w), 3
         yield "digest", fnn.digest, run
     labels, guesses, values = rng.integers(0, 3, 9), rng.integers(0, 3, 9), rng.standard_normal(9)
     yield "sealed", fnn.sealed, np.ones(3)

@@ -104,7 +104,7 @@ TAKES_DATA: dict[str, Call] = {
 AS_INT = "Labels that are whole are made integers by `y.astype(int)`."
 NAMES = "Names are made labels by `np.unique(y, return_inverse=True)[1]`."
 RAVEL = "A column of labels is made flat by `y.ravel()`."
-ONE_HOT = "Labels are made one-hot by `np.eye(2)[y]`."
+ONE_HOT = "Labels are made one-hot by `fnn.one_hot(y, 2)`."
 
 BAD_Y: list[tuple[fnn.Network, Any, type[Exception], str]] = [
     (SOFT, [0, 3], ValueError, "must be labels from 0 to 2, got 3 in row 1."),

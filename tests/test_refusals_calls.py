@@ -154,7 +154,7 @@ CALLS: list[tuple[Call, Callable[[Call], object], type[Exception], str]] = [
      "`batch.y` must have 2 rows, as x has, got (1,)."),
     (fnn.train_step, given(FIRST, batch(sample_weight=np.array([0, 0]))), ValueError,
      "`sample_weight` must be at least 0, and above 0 somewhere, got a least of 0, a most of 0."),
-    (fnn.Batch, given(X, Y, None, Y, None), TypeError, "`key` must be a Key, got None."),
+    (fnn.Batch, given(X, Y, key=None), TypeError, "`key` must be a Key, got None."),
     (fnn.fit, given(SOFT, DATA, epochs=1, on_epoch=3), TypeError, "`on_epoch` must be a function of the state, got 3."),
     (fnn.fit, given(SOFT, DATA, epochs=1, lr=1), TypeError,
      "`settings` must be one of optimizer, batch_size, seed, monitor, params, got lr=1."),

@@ -26,7 +26,7 @@ TIERS = {
             "arrays checks kernels tables",
             "activations params randomness regularizers schedules scores",
             "dataset descent initializers losses",
-            "layers optimizers",
+            "layers optimizers splits",
             "network",
             "backprop",
             "passes",
