@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 import attrs
 import numpy as np
 
-from fnn import checks
-from fnn.arrays import Floats
+from fnn import settings
+from fnn.arrays import Floats, Spec
 
 ActivationName = Literal[
     "identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "softmax"
@@ -33,8 +33,8 @@ class Activation(Protocol):
         """The derivative by z, where `a` is value(z) and `da` the derivative by a."""
 
 
-@attrs.frozen
-class Identity:
+@attrs.frozen(repr=False)
+class Identity(Spec):
     """The identity, a = z: the output layer of a regression.
 
     >>> import numpy as np
@@ -49,8 +49,8 @@ class Identity:
         return da
 
 
-@attrs.frozen
-class Step:
+@attrs.frozen(repr=False)
+class Step(Spec):
     """The perceptron's step, a = 1 where z > 0, else 0 (Rosenblatt 1958). Its derivative is 0 everywhere.
 
     >>> import numpy as np
@@ -65,8 +65,8 @@ class Step:
         return np.zeros_like(da)
 
 
-@attrs.frozen
-class Sigmoid:
+@attrs.frozen(repr=False)
+class Sigmoid(Spec):
     """The logistic function, a = 1 / (1 + exp(−z)), in (0, 1); it does not overflow.
 
     >>> import numpy as np
@@ -83,8 +83,8 @@ class Sigmoid:
         return da * a * self.value(-z)  # not 1 − a, which loses its digits where a is near 1
 
 
-@attrs.frozen
-class Tanh:
+@attrs.frozen(repr=False)
+class Tanh(Spec):
     """The hyperbolic tangent, a = tanh(z), in (−1, 1).
 
     >>> import numpy as np
@@ -101,8 +101,8 @@ class Tanh:
         return da * slope
 
 
-@attrs.frozen
-class Relu:
+@attrs.frozen(repr=False)
+class Relu(Spec):
     """The rectifier, a = max(z, 0) (Nair and Hinton 2010); its derivative at 0 is 0.
 
     >>> import numpy as np
@@ -117,8 +117,8 @@ class Relu:
         return da * (z > 0)
 
 
-@attrs.frozen
-class LeakyRelu:
+@attrs.frozen(repr=False)
+class LeakyRelu(Spec):
     """The leaky rectifier, a = z where z > 0, else slope · z (Maas, Hannun and Ng 2013).
 
     Args:
@@ -129,7 +129,7 @@ class LeakyRelu:
     array([[-0.1,  2. ]])
     """
 
-    slope: float = attrs.field(default=0.01, validator=checks.from_0_below_1)
+    slope: float = attrs.field(default=0.01, validator=settings.from_0_below_1)
 
     def value(self, z: Floats) -> Floats:
         return np.where(z > 0, z, self.slope * z)
@@ -138,8 +138,8 @@ class LeakyRelu:
         return np.where(z > 0, da, self.slope * da)
 
 
-@attrs.frozen
-class Elu:
+@attrs.frozen(repr=False)
+class Elu(Spec):
     """The exponential linear unit, a = z where z > 0, else alpha · (exp(z) − 1) (Clevert et al. 2016).
 
     Args:
@@ -150,7 +150,7 @@ class Elu:
     array([[-0.632121,  2.      ]])
     """
 
-    alpha: float = attrs.field(default=1.0, validator=checks.above_0)
+    alpha: float = attrs.field(default=1.0, validator=settings.above_0)
 
     def value(self, z: Floats) -> Floats:
         return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0)))
@@ -159,8 +159,8 @@ class Elu:
         return np.where(z > 0, da, da * self.alpha * np.exp(np.minimum(z, 0)))
 
 
-@attrs.frozen
-class Gelu:
+@attrs.frozen(repr=False)
+class Gelu(Spec):
     """The Gaussian error linear unit, exactly: a = z · Φ(z), Φ the normal distribution's (Hendrycks and Gimpel 2016).
 
     This is not the approximation by tanh. It imports scipy.
@@ -183,8 +183,8 @@ class Gelu:
         return da * slope
 
 
-@attrs.frozen
-class Silu:
+@attrs.frozen(repr=False)
+class Silu(Spec):
     """The sigmoid linear unit, or swish, a = z / (1 + exp(−z)) (Elfwing, Uchibe and Doya 2017).
 
     >>> import numpy as np
@@ -200,8 +200,8 @@ class Silu:
         return da * (s + a * (1 - s))
 
 
-@attrs.frozen
-class Softplus:
+@attrs.frozen(repr=False)
+class Softplus(Spec):
     """A smooth rectifier, a = ln(1 + exp(z)), above 0 (Dugas et al. 2001); it does not overflow.
 
     >>> import numpy as np
@@ -216,8 +216,8 @@ class Softplus:
         return da * Sigmoid().value(z)
 
 
-@attrs.frozen
-class Softmax:
+@attrs.frozen(repr=False)
+class Softmax(Spec):
     """Probabilities of classes, aᵢ = exp(zᵢ) / Σⱼ exp(zⱼ) within each row; it does not overflow.
 
     >>> import numpy as np
@@ -226,8 +226,9 @@ class Softmax:
     """
 
     def value(self, z: Floats) -> Floats:
-        a: Floats = np.exp(z - z.max(axis=1, keepdims=True))
-        a /= a.sum(axis=1, keepdims=True)
+        a = z - np.maximum.reduce(z, axis=1, keepdims=True)
+        np.exp(a, out=a)
+        a /= np.add.reduce(a, axis=1, keepdims=True)
         return a
 
     def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
@@ -252,7 +253,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "softmax": Softmax(),
 }
 
-valid_activation = checks.part(ACTIVATIONS, "value", "vjp")
+valid_activation = settings.part(ACTIVATIONS, "value", "vjp")
 
 
 def resolve_activation(value: ActivationName | Activation) -> Activation:

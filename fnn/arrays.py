@@ -1,4 +1,4 @@
-"""Arrays, and the records that hold them: sealing, hashing."""
+"""Arrays, and the records that hold them or are settings: sealing, printing, hashing."""
 
 from __future__ import annotations
 
@@ -58,6 +58,31 @@ def _rebuild(cls: Callable[..., Any], fields: dict[str, Any]) -> Any:
     return cls(**fields)
 
 
+class Spec:
+    """A record of settings. It prints as the shortest call that makes it again, without those that are the defaults.
+
+    >>> import fnn
+    >>> fnn.mlp(784, 256, 10)
+    Network(784, (Dense(256, activation=Relu()), Dense(10, activation=Softmax())), CrossEntropy())
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        by_place, by_name = [], []
+        for field in attrs.fields(type(self)):  # type: ignore[arg-type]  # every subclass is an attrs class
+            value = getattr(self, field.name)
+            if field.default is attrs.NOTHING:
+                by_place.append(repr(value))
+            elif value != field.default:
+                by_name.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join([*by_place, *by_name])})"
+
+
+def _shown(value: object) -> str:
+    return f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else repr(value)
+
+
 class State:
     """A record of arrays. Copied or unpickled, it goes through its constructor, which seals them.
 
@@ -72,14 +97,18 @@ class State:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        fields = attrs.fields(type(self))  # type: ignore[arg-type]  # every subclass is an attrs class
+        return f"{type(self).__name__}({', '.join(f'{f.name}={_shown(getattr(self, f.name))}' for f in fields)})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         fields = attrs.fields(type(self))  # type: ignore[arg-type]  # every subclass is an attrs class
         return _rebuild, (type(self), {f.alias: getattr(self, f.name) for f in fields if f.init})
 
 
-def field_names(record: Any) -> list[str]:
-    """The names of the fields of a record, attrs' or a dataclass, that count in its digest."""
-    fields: Any = attrs.fields(type(record)) if attrs.has(type(record)) else dataclasses.fields(record)
+def field_names(kind: type) -> list[str]:
+    """The names of the fields of a kind of record, attrs' or a dataclass, that count in its digest."""
+    fields: Any = attrs.fields(kind) if attrs.has(kind) else dataclasses.fields(kind)
     return [field.name for field in fields if field.metadata.get("digest", True)]
 
 
@@ -115,10 +144,13 @@ def _feed(update: Callable[[bytes], None], value: Any) -> None:
             raise TypeError(f"digest: `state` must hold arrays of exact numbers, got {got}.")
         update(f"array {value.dtype.str} {value.shape};".encode())
         update(np.ascontiguousarray(value).tobytes())
+    elif hasattr(value, "tocsr"):
+        update(f"sparse {value.shape};".encode())
+        _feed(update, (value.data, value.indices, value.indptr))
     elif attrs.has(type(value)) or dataclasses.is_dataclass(value):
         package = type(value).__module__.partition(".")[0]
         update(f"record {package} {type(value).__qualname__};".encode())
-        for name in field_names(value):
+        for name in field_names(type(value)):
             update(f"{name}=".encode())
             _feed(update, getattr(value, name))
     elif isinstance(value, tuple | list):

@@ -50,13 +50,14 @@ class Backprop(NamedTuple):
 
 def cast_x(network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
     """x in the params' dtype, scaled; a sparse one stays so for a first layer that is dense."""
-    if checks.is_sparse(x):
-        sparse: Any = x.astype(dtype) * dtype.type(network.input_scale)
-        scaled = sparse if isinstance(network.layers[0], Dense) else sparse.toarray()
-        return cast(Floats, scaled)
-    if network.input_scale == 1:
-        return x.astype(dtype, copy=False)
-    return cast(Floats, np.multiply(x, dtype.type(network.input_scale), dtype=dtype, casting="unsafe"))
+    if isinstance(x, np.ndarray) and x.dtype == dtype and network.input_scale == 1:
+        return x
+    scale = dtype.type(network.input_scale)
+    with np.errstate(over="ignore"):  # an overflow is for the caller to refuse
+        if not checks.is_sparse(x):
+            return cast(Floats, np.multiply(x, scale, dtype=dtype, casting="unsafe"))
+        sparse: Any = x.astype(dtype) * scale
+    return cast(Floats, sparse if isinstance(network.layers[0], Dense) else sparse.toarray())
 
 
 def cast_y(network: Network, y: Array, dtype: np.dtype[Any]) -> Array:
@@ -73,9 +74,20 @@ def run_forward(network: Network, params: Params, x: Floats, key: Key | None) ->
         p = params[index]
         z, kept = layer.forward(p, x, key, index)
         x = layer.activation.value(z)
-        _check_shape(layer.activation, "value(z)", x, z.shape)
+        if type(x) is not np.ndarray or x.shape != z.shape:
+            _check_shape(layer.activation, "value(z)", x, z.shape)
         passed.append(Layered(layer, p, kept, z, x))
     return passed
+
+
+def last_layer(network: Network, params: Params, x: Floats) -> Layered:
+    """Inference: one pass of which only the end is kept."""
+    for index, (layer, p) in enumerate(zip(network.layers, params.layers, strict=True)):
+        z, kept = layer.forward(p, x, None, index)
+        x = layer.activation.value(z)
+        if type(x) is not np.ndarray or x.shape != z.shape:
+            _check_shape(layer.activation, "value(z)", x, z.shape)
+    return Layered(layer, p, kept, z, x)
 
 
 def tiles(n: int) -> Iterator[slice]:

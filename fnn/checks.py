@@ -8,11 +8,9 @@ Function, argument, rule, value, and the fix where there is one.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import reprlib
-import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, cast
 
 import attrs
@@ -20,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Validator = Callable[[Any, Any, Any], None]
 
 
 def problem(kind: type[Exception], where: str, name: str, rule: str, got: str, fix: str = "") -> Exception:
@@ -28,109 +25,19 @@ def problem(kind: type[Exception], where: str, name: str, rule: str, got: str, f
     return kind(f"{where}: `{name}` {rule}, got {got}." + (f" {fix}" if fix else ""))
 
 
-def show(value: object) -> str:
-    """A value in an error message: an array by its dtype and shape, the rest by a short repr."""
+def show(value: Any) -> str:
+    """A value in an error message: an array or a frame by its dtype and shape, the rest by a short repr."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} with shape {value.shape}"
+    if hasattr(type(value), "to_numpy"):  # a frame or one of its columns
+        of = f" of {value.dtype}" if hasattr(type(value), "dtype") else ""
+        return f"{_a(type(value))}{of} with shape {np.shape(value)}"
     return reprlib.repr(value)
 
 
-# Settings: validators for the fields of specs. A NumPy scalar becomes the plain Python value it holds.
-
-
-def _plain(spec: Any, field: Any, value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-        object.__setattr__(spec, field.name, value)
-    return value
-
-
-def _whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
+    """Whether the value is an integer, and no boolean."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def integer(least: int) -> Validator:
-    """A validator: an int of at least `least`."""
-
-    def check(spec: Any, field: Any, value: Any) -> None:
-        count(type(spec).__name__, field.name, _plain(spec, field, value), least)
-
-    return check
-
-
-def a_word(spec: Any, field: Any, value: Any) -> None:
-    """A validator: an int that fits 64 bits, as a seed must."""
-    word(type(spec).__name__, field.name, _plain(spec, field, value))
-
-
-def number(rule: str, holds: Callable[[float], bool]) -> Validator:
-    """A validator: a finite number for which `holds`; `rule` says so, as in "number in [0, 1)"."""
-
-    def check(spec: Any, field: Any, value: Any) -> None:
-        value = _plain(spec, field, value)
-        kind = TypeError if isinstance(value, bool) or not isinstance(value, int | float) else ValueError
-        if kind is TypeError or not -sys.float_info.max <= value <= sys.float_info.max or not holds(value):
-            raise problem(kind, type(spec).__name__, field.name, f"must be a {rule}", show(value))
-        object.__setattr__(spec, field.name, float(value) + 0.0)  # 1 and 1.0, 0.0 and −0.0 are one setting
-
-    return check
-
-
-from_1_or_none: Validator = attrs.validators.optional(integer(1))
-at_least_0 = number("finite number of at least 0", lambda value: value >= 0)
-above_0 = number("finite number above 0", lambda value: value > 0)
-from_0_below_1 = number("number in [0, 1)", lambda value: 0 <= value < 1)
-
-
-def boolean(spec: Any, field: Any, value: Any) -> None:
-    """A validator: True or False."""
-    if not isinstance(_plain(spec, field, value), bool):
-        raise problem(TypeError, type(spec).__name__, field.name, "must be True or False", show(value))
-
-
-def part(names: Collection[str], *methods: str) -> Validator:
-    """A validator: a frozen record that has `methods`. Its name is resolved before it comes here."""
-
-    def check(spec: Any, field: Any, value: Any) -> None:
-        if is_record(value, methods):
-            return
-        signatures = " and ".join(methods)
-        rule = f"must be a frozen record with {signatures}"
-        if names:
-            rule = f"must be one of {', '.join(sorted(names))}, or a frozen record with {signatures}"
-        fix = _advice(value, names, methods)
-        kind = ValueError if isinstance(value, str) and names else TypeError
-        raise problem(kind, type(spec).__name__, field.name, rule, show(value), fix)
-
-    return check
-
-
-def _advice(value: object, names: Collection[str], methods: Collection[str]) -> str:
-    if isinstance(value, str):
-        close = difflib.get_close_matches(value, names, 1)
-        return f"Did you mean {close[0]!r}?" if close else ""
-    if isinstance(value, type):
-        return f"Did you mean `{value.__name__}()`?"
-    missing = [method for method in methods if not callable(getattr(value, method, None))]
-    if len(missing) < len(methods):
-        return f"It has no {missing[0]}." if missing else "Decorate its class with `attrs.frozen`."
-    return ""
-
-
-def rate(a_number: Validator) -> Validator:
-    """A validator: a number, as `a_number` wants it, or a frozen record to be called with the step."""
-
-    def check(spec: Any, field: Any, value: Any) -> None:
-        if is_record(value, ("__call__",)):
-            return
-        try:
-            a_number(spec, field, value)
-        except TypeError:
-            rule = "must be a finite number, or a frozen record with __call__(step)"
-            fix = "A function is no value; make it a frozen record." if callable(value) else ""
-            raise problem(TypeError, type(spec).__name__, field.name, rule, show(value), fix) from None
-
-    return check
 
 
 def is_record(value: object, methods: Collection[str]) -> bool:
@@ -142,9 +49,6 @@ def is_record(value: object, methods: Collection[str]) -> bool:
         frozen = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # a dataclass has it
     is_value = frozen and kind.__eq__ is not object.__eq__ and kind.__hash__ is not None
     return is_value and all(callable(getattr(value, method, None)) for method in methods)
-
-
-# Arguments.
 
 
 def instance(where: str, name: str, value: object, kind: type, fix: str = "") -> None:
@@ -170,15 +74,15 @@ def _kind_of(value: object) -> str:
 
 def count(where: str, name: str, value: object, least: int) -> None:
     """Refuse a value that is not an integer of at least `least`."""
-    if not _whole(value) or value < least:  # type: ignore[operator]  # it is an int
-        kind = ValueError if _whole(value) else TypeError
+    if not is_whole(value) or value < least:  # type: ignore[operator]  # it is an int
+        kind = ValueError if is_whole(value) else TypeError
         raise problem(kind, where, name, f"must be an integer of at least {least}", show(value))
 
 
 def word(where: str, name: str, value: object) -> None:
     """Refuse a value that is not an integer from 0 to 2⁶⁴ − 1, as a seed must be."""
-    if not _whole(value) or not 0 <= value < 2**64:  # type: ignore[operator]  # it is an int
-        kind = ValueError if _whole(value) else TypeError
+    if not is_whole(value) or not 0 <= value < 2**64:  # type: ignore[operator]  # it is an int
+        kind = ValueError if is_whole(value) else TypeError
         raise problem(kind, where, name, "must be an integer from 0 to 2**64 - 1", show(value))
 
 
@@ -205,64 +109,79 @@ def numeric(where: str, name: str, value: object, kinds: str = "buif") -> Array:
     if isinstance(value, np.ma.MaskedArray):
         rule, fix = "must not be masked", "Fill it, or leave the masked rows out."
         raise problem(TypeError, where, name, rule, "a MaskedArray", fix)
+    if hasattr(value, "columns") and hasattr(type(value), "to_numpy"):
+        value = _of_frame(where, name, value)
     try:
         array = np.asarray(value)
     except (ValueError, TypeError):
         raise problem(TypeError, where, name, "must be an array of numbers", show(value)) from None
     if array.dtype.kind not in kinds and (array.size or array.dtype.kind != "f"):  # an empty list is of floats
         what = {"ui": "integers", "bui": "integers or booleans", "buif": "real numbers"}[kinds]
-        rule = f"must be an array of {what}"
         got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else show(value)
-        text = name.endswith("y") and array.dtype.kind in "US"
+        text = name.endswith("y") and array.dtype.kind in "USO" and all(isinstance(each, str) for each in array.flat)
         fix = f"Names are made labels by `np.unique({name}, return_inverse=True)[1]`." if text else ""
-        raise problem(TypeError, where, name, rule, got, fix)
+        raise problem(TypeError, where, name, f"must be an array of {what}", got, fix)
     return array
+
+
+def _of_frame(where: str, name: str, frame: Any) -> Array:
+    """The columns of a data frame of pandas or polars, which let a date or a category of numbers pass for numbers."""
+    columns, others = [], []
+    for label, column in frame.items() if hasattr(frame, "items") else zip(frame.columns, frame, strict=True):
+        kind = getattr(column.dtype, "kind", str(column.dtype)[0].lower())  # polars has but names: Int64, Boolean
+        columns.append(np.asarray(column))
+        if kind not in "buif" or columns[-1].dtype.kind != kind:  # integers are made floats where one is missing
+            others.append(f"{label!r} of {str(column.dtype).partition('(')[0]}")
+    if others:
+        got = ", ".join(others[:3]) + (f" and {len(others) - 3:,} more" if len(others) > 3 else "")
+        fix = "Fill, encode or leave out these columns."
+        raise problem(TypeError, where, name, "must have columns of numbers, none missing", got, fix)
+    return np.column_stack(columns) if (whole := np.asarray(frame)).dtype.kind == "O" else whole  # seldom a copy
 
 
 def finite(where: str, name: str, array: Any, first_row: int = 0) -> None:
     """Refuse NaN and infinity, naming the first; `first_row` is where a piece of a longer array begins."""
     if array.dtype.kind != "f":
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = array.sum()
-    if np.isfinite(total):  # a sum may overflow without any of its terms doing so
+    fine = np.isfinite(array.data if is_sparse(array) else array)
+    if np.count_nonzero(fine) == fine.size:  # faster than fine.all()
         return
-    if is_sparse(array):
-        bad = np.transpose(array.tocoo().coords)[~np.isfinite(array.data)]
-    else:
-        bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        first = tuple(int(i) for i in bad[0])
-        at = (first[0] + first_row, *first[1:])
-        got = f"{array[first]} at {at[0] if len(at) == 1 else at}"
-        raise problem(ValueError, where, name, f"must be finite in {array.dtype}", got)
+    bad = np.transpose(array.tocoo().coords)[~fine] if is_sparse(array) else np.argwhere(~fine)
+    first = tuple(int(i) for i in bad[0])
+    at = (first[0] + first_row, *first[1:])
+    got = f"{array[first]} at {at[0] if len(at) == 1 else at}"
+    raise problem(ValueError, where, name, f"must be finite in {array.dtype}", got)
 
 
 def is_sparse(value: object) -> bool:
-    """Whether the value is one of scipy's sparse arrays, or can be made one."""
-    return hasattr(value, "tocsr")
+    """Whether the value is one of scipy's sparse arrays."""
+    return hasattr(value, "tocsr") and not isinstance(value, type)
 
 
-def rows(where: str, name: str, value: object, columns: int | None) -> Array:
+def rows(where: str, name: str, value: Any, columns: int | None) -> Array:
     """The value as an array of shape (n, columns), n at least 1, of real numbers; a sparse one as a csr_array."""
-    if is_sparse(value):
+    array: Any = value
+    if not is_sparse(value):
+        array = numeric(where, name, value)
+    elif value.ndim == 2:
         from scipy.sparse import csr_array
 
-        array = cast(Array, csr_array(cast(Any, value)))
+        array = csr_array(value)
         numeric(where, name, array.data)
-    else:
-        array = numeric(where, name, value)
+        if not array.has_canonical_format:  # duplicates are added up in their own dtype
+            array = array.copy()
+            array.sum_duplicates()
     if array.ndim != 2 or columns not in (None, array.shape[1]):
         rule = f"must have shape (n, {columns})" if columns else "must have shape (n, columns)"
         fix = ""
-        if array.ndim == 1 and array.size and columns in (None, len(array)):
+        if array.ndim == 1 and array.size and columns in (None, array.shape[0]):
             fix = f"One row is `{name}[None, :]`."
-        elif array.ndim > 2 and columns in (None, math.prod(array.shape[1:])):
+        elif array.ndim > 2 and not is_sparse(array) and columns in (None, math.prod(array.shape[1:])):
             fix = f"Rows are made flat by `{name}.reshape(len({name}), -1)`."
         raise problem(ValueError, where, name, rule, str(array.shape), fix)
     if 0 in array.shape:
         raise problem(ValueError, where, name, "must have at least one row and column", str(array.shape))
-    return array
+    return cast(Array, array)
 
 
 def weights(where: str, value: object, n: int) -> Array:

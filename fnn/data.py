@@ -1,19 +1,22 @@
-"""Data sets: scikit-learn's digits, MNIST's files, and OpenML by name."""
+"""Data sets: scikit-learn's digits, a file of comma-separated values, and OpenML by name."""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import itertools
 import math
 import os
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from fnn import checks
-from fnn.arrays import Array, view
+from fnn.arrays import Array
 from fnn.dataset import Dataset
 
-_IDX_DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_PIECE = 1024  # lines: their text and their numbers as float64 are in memory at once
 
 
 def load_digits() -> Dataset:
@@ -32,93 +35,134 @@ def load_digits() -> Dataset:
     return Dataset(x.astype(np.uint8), y)
 
 
-def load_mnist(folder: str | os.PathLike[str] | None = None) -> tuple[Dataset, Dataset]:
-    """MNIST's 60,000 training and 10,000 test images, from a folder with the four IDX files, gzipped or not.
+def load_csv(path: str | os.PathLike[str], header: bool = False) -> Dataset:
+    r"""The rows of a file of comma-separated numbers, whose first column is the label or target.
 
-    28×28 pixels of 0 … 255 as uint8, row by row in 784 columns; labels 0 … 9 (LeCun, Cortes and Burges, "The
-    MNIST database of handwritten digits", 1998). A network takes them with `input_scale=1 / 255`.
+    Columns of whole numbers from 0 to 255 become uint8, others float32, all of them alike. Targets become int64 where
+    each is a whole number (7, 7.0 and 7e0 alike, up to 2⁵³), float64 where each is a number, as of a regression;
+    else they are names, and become their places in sorted order. A name, or any cell, may be in double quotes. Blank
+    lines are passed over. A file of pixels takes little more than twice the memory of the result.
 
     Args:
-        folder: where train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
-            t10k-labels-idx1-ubyte are, each plain or with .gz, or whose subfolder mnist has them. None is the
-            folder that the environment variable FNN_DATA names.
-
-    Returns:
-        (train, test).
+        path: a file of UTF-8 text; gzipped where it ends in .gz.
+        header: whether the first line names the columns.
 
     Raises:
-        FileNotFoundError: where a file, or FNN_DATA, is missing.
-        ValueError: for a file that is not IDX, is cut short, or does not fit its partner.
-    """
-    path = _mnist_folder(folder)
-    return _part(path, "train"), _part(path, "t10k")
-
-
-def _mnist_folder(folder: str | os.PathLike[str] | None) -> str:
-    named = os.environ.get("FNN_DATA") if folder is None else os.fspath(folder)
-    if not named:
-        raise FileNotFoundError(
-            "load_mnist: no `folder` was given and the environment variable FNN_DATA is not set. "
-            "Give the folder of the four IDX files, or use `load_openml('mnist_784')`."
-        )
-    first = os.path.join(named, "train-images-idx3-ubyte")
-    inside = os.path.join(named, "mnist")
-    return inside if os.path.isdir(inside) and not (os.path.exists(first) or os.path.exists(first + ".gz")) else named
-
-
-def _part(folder: str, part: str) -> Dataset:
-    images = f"{part}-images-idx3-ubyte"
-    x = load_idx(os.path.join(folder, images))
-    y = load_idx(os.path.join(folder, f"{part}-labels-idx1-ubyte"))
-    if x.ndim != 3 or y.ndim != 1 or len(x) != len(y):
-        rule = f"must hold images (n, height, width) and {part}-labels-idx1-ubyte as many labels"
-        raise checks.problem(ValueError, "load_mnist", images, rule, f"shapes {x.shape} and {y.shape}")
-    return Dataset(x.reshape(len(x), -1), y)
-
-
-def load_idx(path: str | os.PathLike[str]) -> Array:
-    """The array in an IDX file; where there is no file of that name, in the one with .gz behind it.
-
-    The format: two bytes 0, a byte for the dtype, one for the number of dimensions, each of them as a
-    big-endian 32-bit number, and the numbers themselves in C order, big-endian (LeCun, Cortes and Burges 1998).
-    The array is read-only, in the machine's byte order.
-
-    Raises:
-        FileNotFoundError: where neither file is there.
-        ValueError: for a file that is not IDX, or is shorter or longer than it says.
+        TypeError: for a header that is not True or False.
+        ValueError: for a first line that is not what `header` says; for lines of other lengths, an empty cell, a
+            cell that is no number, NaN, or infinity in float32; for no rows, no second column, text that is not
+            UTF-8, or a broken gzip file. The message names the file and the line.
+        OSError: where the file cannot be read.
 
     >>> import pathlib, tempfile, fnn
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "labels-idx1-ubyte")
-    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
-    ...     fnn.load_idx(path)
-    array([7, 2, 1], dtype=uint8)
+    ...     path = pathlib.Path(folder, "train.csv")
+    ...     _ = path.write_text("label,pixel0,pixel1\n7,0,255\n2,16,0\n")
+    ...     data = fnn.load_csv(path, header=True)
+    >>> data, data.x.tolist(), data.y.tolist()
+    (Dataset(2 rows of 2 uint8 columns), [[0, 255], [16, 0]], [7, 2])
     """
+    checks.instance("load_csv", "header", header, bool)
     path = os.fspath(path)
-    if not os.path.exists(path):
-        if not os.path.exists(path + ".gz"):
-            raise FileNotFoundError(f"load_idx: there is neither {path} nor {os.path.basename(path)}.gz beside it.")
-        path += ".gz"
-    with open(path, "rb") as file:
-        raw = file.read()
-    if raw[:2] == b"\x1f\x8b":
+    lines = _lines(path)
+    first = next(lines, None)
+    if first is None:
+        raise _bad_file(path, "must have at least one row", "none")
+    cells = _cells(path, *first)
+    numbers = [_number(cell) for cell in cells]
+    if len(cells) == 1:
+        raise _bad_file(path, f"must have a label and at least one number in line {first[0]}", checks.show(cells[0]))
+    if header and None not in numbers:
+        fix = "That row would be lost; leave out `header=True`."
+        raise _bad_file(path, "must begin with the names of the columns", checks.show(first[1]), fix)
+    names = _bad_file(
+        path, "must begin with a row of numbers", checks.show(first[1]), "If it names the columns, give `header=True`."
+    )
+    if not header:
+        if set(numbers[1:]) == {None}:
+            raise names
+        lines = itertools.chain([first], lines)
+    labels, pieces = [], []
+    while piece := list(itertools.islice(lines, _PIECE)):
+        some, x = _rows(path, piece, len(cells))
+        labels += some
+        pieces.append(x)
+    if not pieces:
+        raise _bad_file(path, "must have at least one row", "none")
+    numbers = [_number(label) for label in labels]
+    if not header and numbers[0] is None and numbers[1:] and None not in numbers[1:]:  # columns named 0, 1, 2, …
+        raise names
+    if None in numbers:
+        y = np.unique(labels, return_inverse=True)[1]
+    else:
+        y = np.array(numbers)
+        if (y == np.floor(y)).all() and np.abs(y).max() <= 2**53:
+            y = y.astype(np.int64)
+    return Dataset(np.concatenate(pieces), y)
+
+
+def _bad_file(path: str, rule: str, got: str, fix: str = "") -> Exception:
+    return checks.problem(ValueError, "load_csv", os.path.basename(path), rule, got, fix)
+
+
+def _lines(path: str) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers."""
+    with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+        number = 1
         try:
-            raw = gzip.decompress(raw)
-        except (EOFError, OSError, ValueError, zlib.error) as error:
-            raise ValueError(f"load_idx: {path} is not a whole gzip file: {error}.") from None
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_DTYPES or len(raw) < 4 + 4 * raw[3]:
-        raise ValueError(f"load_idx: {path} is not an IDX file: it begins with {raw[:4].hex(' ') or 'nothing'}.")
-    dtype = np.dtype(_IDX_DTYPES[raw[2]])
-    start = 4 + 4 * raw[3]
-    shape = tuple(int.from_bytes(raw[at : at + 4], "big") for at in range(4, start, 4))
-    if len(raw) - start != math.prod(shape) * dtype.itemsize:
-        rule = f"must hold {math.prod(shape) * dtype.itemsize:,} bytes for its shape {shape}"
-        raise checks.problem(ValueError, "load_idx", os.path.basename(path), rule, f"{len(raw) - start:,}")
+            for number, raw in enumerate(file, 1):
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                if line:
+                    yield number, line
+        except UnicodeDecodeError as error:
+            got = f"the byte {error.object[error.start]:#04x}"
+            raise _bad_file(path, f"must be UTF-8 in line {number}", got) from None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"load_csv: {path} is not a whole gzip file: {error}.") from None
+
+
+def _cells(path: str, number: int, line: str) -> list[str]:
     try:
-        array = np.frombuffer(raw, dtype, offset=start).reshape(shape)
+        return next(csv.reader([line], strict=True))
+    except csv.Error as error:
+        raise _bad_file(path, f"must have cells between commas in line {number}", f"{error}") from None
+
+
+def _number(cell: str) -> float | None:
+    """The number in a cell as loadtxt reads it, which is not to take 1_0 for 10."""
+    try:
+        return float(cell) if cell.isascii() and "_" not in cell else None
     except ValueError:
-        raise ValueError(f"load_idx: {path} is not an IDX file: its shape is {shape}.") from None
-    return view(array.astype(dtype.newbyteorder("="), copy=False))
+        return None
+
+
+def _rows(path: str, piece: list[tuple[int, str]], columns: int) -> tuple[list[str], Array]:
+    """The labels and the numbers of some lines."""
+    cut = [line[1:].partition('",') if line[0] == '"' else line.partition(",") for _, line in piece]
+    labels, rests = [label.strip() for label, _, _ in cut], [rest for _, _, rest in cut]
+    if all(rests) and all(label and math.isfinite(_number(label) or 0) for label in labels):
+        try:
+            x = _compact(np.loadtxt(rests, delimiter=",", quotechar='"', comments=None, ndmin=2))
+            if x.shape == (len(piece), columns - 1) and np.isfinite(x).all():
+                return labels, x
+        except ValueError:
+            pass
+    raise next(_faults(path, piece, columns))
+
+
+def _faults(path: str, piece: list[tuple[int, str]], columns: int) -> Iterator[Exception]:
+    """What is wrong in some lines, looked for cell by cell once something is."""
+    for number, line in piece:
+        cells = _cells(path, number, line)
+        if len(cells) != columns:
+            yield _bad_file(path, f"must have {columns} cells in line {number}, as before", str(len(cells)))
+        for column, cell in enumerate(cells, 1):
+            value, where = _number(cell), f"in line {number}, column {column}"
+            if not cell.strip() or (value is None and column > 1):
+                rule = f"must hold a {'label' if column == 1 else 'number'} {where}"
+                yield _bad_file(path, rule, checks.show(cell))
+            elif value is not None and not np.isfinite(value if column == 1 else _compact(np.array(value))):
+                yield _bad_file(path, f"must be finite in float{'64' if column == 1 else '32'} {where}", cell.strip())
 
 
 def load_openml(name: str, version: int = 1, cache: str | os.PathLike[str] | None = None) -> Dataset:
@@ -150,8 +194,7 @@ def load_openml(name: str, version: int = 1, cache: str | os.PathLike[str] | Non
             ValueError, "load_openml", "name", "must be a data set with a target", f"{name!r}, which has none"
         )
     checks.finite("load_openml", name, x)
-    pixels = x.min() >= 0 and x.max() <= 255 and bool((x == np.floor(x)).all())
-    return Dataset(x.astype(np.uint8 if pixels else np.float32), _labels(y))
+    return Dataset(_compact(x), _labels(y))
 
 
 def _labels(y: Array) -> Array:
@@ -161,3 +204,9 @@ def _labels(y: Array) -> Array:
         return y.astype(np.int64)
     except ValueError:
         return np.unique(y, return_inverse=True)[1]
+
+
+def _compact(x: Array) -> Array:
+    pixels = x.min() >= 0 and x.max() <= 255 and bool((x == np.floor(x)).all())
+    with np.errstate(over="ignore"):
+        return x.astype(np.uint8 if pixels else np.float32)

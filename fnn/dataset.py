@@ -41,7 +41,8 @@ class Dataset(State):
     """Rows of x with their targets, weights and a choice among them; views of what was given, nothing copied.
 
     x stays in its dtype (pixels as uint8 take a quarter of float32's memory); a batch is made floats when it
-    is used. The arrays that were given must not be changed while the data set is in use.
+    is used. The arrays that were given must not be changed while the data set is in use. A data frame's columns are
+    taken in the order they come; whoever names columns checks them.
 
     `data.x` and `data.y` are always all rows; those that count are `x, y, sample_weight = data.take(slice(None))`.
 
@@ -103,6 +104,11 @@ class Dataset(State):
         kind = f"{'sparse ' * checks.is_sparse(self.x)}{self.x.dtype}"
         return f"Dataset({chosen} rows of {columns:,} {kind} columns)"
 
+    @property
+    def weights(self) -> Array | None:
+        """The weights of the rows that count, or None."""
+        return self.sample_weight if self.sample_weight is None or self.rows is None else self.sample_weight[self.rows]
+
     def take(self, index: slice | Ints) -> tuple[Array, Array, Array | None]:
         """x, y and the weights of some of the rows that count, by their place among them."""
         rows = index if self.rows is None else self.rows[index]
@@ -134,15 +140,13 @@ class Batch(State):
     def __attrs_post_init__(self) -> None:
         _hold_views(self)
         if self.rows is None:
-            object.__setattr__(self, "rows", view(np.arange(self.x.shape[0])))
+            object.__setattr__(self, "rows", view(np.arange(self.x.shape[0] if self.x.ndim else 0)))
         checks.instance("Batch", "key", self.key, Key)
 
 
 def weighted_rows(data: Dataset) -> Ints:
     """The places of the rows that can enter a batch: those whose weight is not 0."""
-    if data.sample_weight is None:
-        return np.arange(len(data))
-    return np.flatnonzero(data.sample_weight if data.rows is None else data.sample_weight[data.rows])
+    return np.arange(len(data)) if data.weights is None else np.flatnonzero(data.weights)
 
 
 def batch_count(data: Dataset, batch_size: int | None) -> int:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from abc import abstractmethod
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import attrs
 import numpy as np
 
-from fnn import checks
-from fnn.arrays import Floats, freeze
+from fnn import checks, settings
+from fnn.arrays import Floats, Spec, freeze
 from fnn.params import Params
 from fnn.regularizers import clip
 from fnn.schedules import Schedule
+
+S = TypeVar("S", bound=Any)
 
 
 class Optimizer(Protocol):
@@ -25,7 +28,7 @@ class Optimizer(Protocol):
         """The parameters and the state after one more step along the gradient g."""
 
 
-valid_optimizer = checks.part((), "init", "step")
+valid_optimizer = settings.part((), "init", "step")
 
 
 def init(optimizer: Optimizer, params: Params) -> Any:
@@ -70,55 +73,74 @@ def _check_optimizer(where: str, optimizer: Optimizer) -> None:
         raise checks.problem(TypeError, where, "optimizer", rule, checks.show(optimizer))
 
 
-RATE = checks.rate(checks.at_least_0)
-OPTIONAL_ABOVE_0 = attrs.validators.optional(checks.above_0)
-COUNT = checks.integer(0)
+RATE = settings.rate(settings.at_least_0)
+OPTIONAL_ABOVE_0 = attrs.validators.optional(settings.above_0)
+COUNT = settings.integer(0)
 
 
-@attrs.frozen(cache_hash=True)
-class Descent:
-    """What all optimizers share: a learning rate, and the clipping of the gradient."""
+@attrs.frozen(cache_hash=True, repr=False)
+class Descent(Spec, Generic[S]):
+    """What all optimizers share: a learning rate, the clipping of the gradient, and how a step begins and ends.
+
+    A subclass has a `state_kind`, a record of the number of steps and then of moments, each a vector like the
+    params', and its `update`.
+    """
 
     learning_rate: float | Schedule = attrs.field(validator=RATE)
     clip_norm: float | None = attrs.field(default=None, kw_only=True, validator=OPTIONAL_ABOVE_0)
     clip_value: float | None = attrs.field(default=None, kw_only=True, validator=OPTIONAL_ABOVE_0)
 
+    state_kind: ClassVar[type[Any]]
 
-def zeros(where: str, kind: type, optimizer: Descent, params: Params) -> Floats:
-    """A moment before the first step, after checking what init was given."""
-    checks.exactly(where, "optimizer", optimizer, kind, "`fnn.init` takes any optimizer.")
-    checks.instance(where, "params", params, Params)
-    return freeze(np.zeros_like(params.vector))
+    @abstractmethod
+    def update(self, w: Floats, g: Floats, rate: float, state: S) -> tuple[Floats, ...]:
+        """The vector w after a step along g at that rate, and the moments."""
 
+    def init(self, params: Params) -> S:
+        """The state before the first step: every moment is 0."""
+        checks.instance(self._where("init"), "params", params, Params)
+        moments = len(attrs.fields(self.state_kind)) - 1
+        state: S = self.state_kind(0, *[freeze(np.zeros_like(params.vector))] * moments)
+        return state
 
-def begin(
-    where: str, kind: type, optimizer: Descent, params: Params, state: Any, state_kind: type, g: Params
-) -> tuple[Floats, float]:
-    """The clipped gradient and the learning rate of a step, after checking that its parts fit."""
-    checks.exactly(where, "optimizer", optimizer, kind, "`fnn.step` takes any optimizer.")
-    checks.instance(where, "params", params, Params)
-    checks.instance(where, "state", state, state_kind)
-    checks.instance(where, "g", g, Params)
-    if (g.layout is not params.layout and g.layout != params.layout) or g.dtype != params.dtype:
-        raise checks.problem(ValueError, where, "g", f"must have the layout of {params!r}", repr(g))
-    for field in attrs.fields(state_kind):
-        part = getattr(state, field.name)
-        if isinstance(part, np.ndarray) and (part.shape, part.dtype) != (params.vector.shape, params.dtype):
-            raise checks.problem(ValueError, where, "state", f"must be that of {params!r}", checks.show(part))
-    rate = optimizer.learning_rate
-    if not isinstance(rate, float):
-        rate = float(rate(state.step))
+    def step(self, params: Params, state: S, g: Params) -> tuple[Params, S]:
+        """The parameters and the state after one more step along the gradient g."""
+        rate = self._begin(params, state, g)
+        d = clip(g.vector, self.clip_value, self.clip_norm)
+        vector, *moments = self.update(params.vector, d, rate, state)
+        after: S = self.state_kind(state.step + 1, *map(freeze, moments))
+        return Params(params.layout, freeze(vector), g.running), after
+
+    def _where(self, function: str) -> str:
+        return f"{type(self).__name__.lower()}_{function}"
+
+    def _begin(self, params: Params, state: S, g: Params) -> float:
+        """The learning rate of a step, after checking that its parts fit."""
+        where = self._where("step")
+        checks.instance(where, "params", params, Params)
+        checks.instance(where, "state", state, self.state_kind)
+        checks.instance(where, "g", g, Params)
+        if (g.layout is not params.layout and g.layout != params.layout) or g.dtype != params.dtype:
+            raise checks.problem(ValueError, where, "g", f"must have the layout of {params!r}", repr(g))
+        for field in attrs.fields(self.state_kind)[1:]:
+            part = getattr(state, field.name)
+            if (part.shape, part.dtype) != (params.vector.shape, params.dtype):
+                raise checks.problem(ValueError, where, "state", f"must be that of {params!r}", checks.show(part))
+        if isinstance(self.learning_rate, float):
+            return self.learning_rate
+        rate = float(self.learning_rate(state.step))
         if not 0 <= rate < math.inf:
             rule = "must return finite numbers of at least 0"
             raise checks.problem(ValueError, where, "learning_rate", rule, f"{rate} for step {state.step}")
-    return clip(g.vector, optimizer.clip_value, optimizer.clip_norm), rate
+        return rate
 
 
-def nonzero(epsilon: float, params: Params) -> float:
-    """An epsilon that is not 0 in the params' dtype, nor below what squares underflow at."""
-    return max(epsilon, math.sqrt(np.finfo(params.dtype).tiny))
+def own(function: str, optimizer: Descent[S], kind: type) -> Descent[S]:
+    """The optimizer, refused where it is not that of the function."""
+    checks.exactly(function, "optimizer", optimizer, kind, f"`fnn.{function.split('_')[1]}` takes any optimizer.")
+    return optimizer
 
 
-def moved(params: Params, vector: Floats, g: Params) -> Params:
-    """The parameters after a step to `vector`."""
-    return Params(params.layout, freeze(vector), g.running)
+def nonzero(epsilon: float, dtype: np.dtype[Any]) -> float:
+    """An epsilon that is not 0 in that dtype, nor below what squares underflow at."""
+    return max(epsilon, math.sqrt(np.finfo(dtype).tiny))

@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from fnn.backprop import answers, cast_y, loss_sum, run_forward, tiles, true_answers
+from fnn.backprop import answers, cast_y, last_layer, loss_sum, tiles, true_answers
 from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
@@ -59,7 +59,7 @@ def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
         x, y, w = data.take(tile)
         x, y = finite_x("evaluate", network, x, params.dtype, tile.start), cast_y(network, y, params.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            last = run_forward(network, params, x, None)[-1]
+            last = last_layer(network, params, x)
             parts = loss_sum(network, last, y, w)
         total, weight = total + parts[0], weight + parts[1]
         true.append(true_answers(network, y))
@@ -70,7 +70,7 @@ def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
     result = Evaluation(total / weight, None, None, len(data))
     if y.shape != answer.shape:  # a user's loss, whose targets are something else
         return result
-    w = data.take(slice(None))[2]
+    w = data.weights
     if network.answers == "values":
         return attrs.evolve(result, r2=r2(y, answer, w))
     return attrs.evolve(result, accuracy=accuracy(y, answer, w))

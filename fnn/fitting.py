@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Unpack
+from typing import Unpack
 
 import attrs
 import numpy as np
@@ -15,6 +15,7 @@ from fnn.network import Network
 from fnn.passes import check_data
 from fnn.runs import Settings, TrainState
 from fnn.splits import split
+from fnn.tables import cell
 from fnn.training import check_fits, fold, resumed
 
 
@@ -109,7 +110,7 @@ class _Bar:
     """A tqdm bar over the steps, with the unfinished epoch's loss and accuracy and the last validation's."""
 
     def __init__(self, run: TrainState, goal: int, steps: int) -> None:
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
 
         self.goal = goal
         self.bar = tqdm(total=(goal - run.epoch) * steps, initial=run.batch, unit="step")
@@ -125,9 +126,10 @@ class _Bar:
         self.bar.close()
 
 
-def _quantities(run: TrainState) -> dict[str, Any]:
-    last = attrs.asdict(run.history[-1]) if run.history else {}
+def _quantities(run: TrainState) -> dict[str, str]:
+    last = run.history[-1].quantities() if run.history else {}
     if run.batch:
-        last["loss"] = run.sums.loss / run.sums.weight
-        last["accuracy"] = None if run.recipe.network.answers == "values" else run.sums.right / run.sums.weight
-    return {name: f"{value:.4f}" for name, value in last.items() if value is not None and name != "epoch"}
+        last["loss"] = cell(run.sums.loss / run.sums.weight)
+        if run.recipe.network.answers != "values":
+            last["accuracy"] = cell(run.sums.right / run.sums.weight)
+    return last

@@ -46,12 +46,14 @@ def momentum(w: Floats, g: Floats, v: Floats, rate: float, mu: float, nesterov: 
     return w_new, v_new
 
 
-def rmsprop(w: Floats, g: Floats, v: Floats, rate: float, decay: float, epsilon: float) -> tuple[Floats, Floats]:
-    """v' = decay · v + (1 − decay) · g², and w − rate · g / (√v' + epsilon)."""
+def rmsprop(
+    w: Floats, g: Floats, v: Floats, rate: float, decay: float, fresh: float, epsilon: float
+) -> tuple[Floats, Floats]:
+    """v' = decay · v + fresh · g², and w − rate · g / (√v' + epsilon)."""
     w_new, v_new = np.empty_like(w), np.empty_like(v)
     for s in _blocks(len(w)):
         square, step = v_new[s], w_new[s]
-        _add_square(v[s], decay, g[s], square, step)
+        _add_square(v[s], decay, g[s], fresh, square, step)
         np.sqrt(square, out=step)
         step += epsilon
         np.divide(g[s], step, out=step)
@@ -60,29 +62,55 @@ def rmsprop(w: Floats, g: Floats, v: Floats, rate: float, decay: float, epsilon:
     return w_new, v_new
 
 
+def lion(
+    w: Floats, g: Floats, m: Floats, rate: float, beta1: float, beta2: float, keep: float
+) -> tuple[Floats, Floats]:
+    """m' = beta2 · m + (1 − beta2) · g, and keep · w − rate · sign(beta1 · m + (1 − beta1) · g)."""
+    w_new, m_new = np.empty_like(w), np.empty_like(m)
+    for s in _blocks(len(w)):
+        mean, step = m_new[s], w_new[s]
+        _mix(m[s], beta1, g[s], mean, step)
+        sign = np.sign(mean)
+        _mix(m[s], beta2, g[s], mean, step)
+        sign *= rate
+        np.subtract(w[s] if keep == 1 else w[s] * keep, sign, out=step)
+    return w_new, m_new
+
+
 def adam(
     w: Floats, g: Floats, m: Floats, v: Floats,
-    rate: float, beta1: float, beta2: float, epsilon: float, keep: float,
-) -> tuple[Floats, Floats, Floats]:  # fmt: skip
-    """m' = beta1 · m + (1 − beta1) · g, v' = beta2 · v + (1 − beta2) · g², keep · w − rate · m' / (√v' + epsilon)."""
-    w_new, m_new, v_new = np.empty_like(w), np.empty_like(m), np.empty_like(v)
+    rate: float, beta1: float, beta2: float, epsilon: float,
+    *, keep: float = 1, ahead: tuple[float, float] | None = None, most: Floats | None = None,
+) -> tuple[Floats, ...]:  # fmt: skip
+    """m' = beta1 · m + (1 − beta1) · g, v' = beta2 · v + (1 − beta2) · g², keep · w − rate · n / (√d + epsilon).
+
+    n is m', or with `ahead` ahead[0] · m' + ahead[1] · g; d is v', or with `most` its largest so far, returned last.
+    """
+    w_new, m_new, v_new, *most_new = (np.empty_like(a) for a in (w, m, v, most) if a is not None)
     for s in _blocks(len(w)):
         mean, square, step = m_new[s], v_new[s], w_new[s]
-        np.multiply(g[s], 1 - beta1, out=step)
-        np.multiply(m[s], beta1, out=mean)
-        mean += step
-        _add_square(v[s], beta2, g[s], square, step)
+        _mix(m[s], beta1, g[s], mean, step)
+        _add_square(v[s], beta2, g[s], 1 - beta2, square, step)
+        if most is not None:
+            square = np.maximum(most[s], square, out=most_new[0][s])
         np.sqrt(square, out=step)
         step += epsilon
-        np.divide(mean, step, out=step)
+        np.divide(mean if ahead is None else ahead[0] * mean + ahead[1] * g[s], step, out=step)
         step *= rate
         np.subtract(w[s] if keep == 1 else w[s] * keep, step, out=step)
-    return w_new, m_new, v_new
+    return w_new, m_new, v_new, *most_new
 
 
-def _add_square(v: Floats, decay: float, g: Floats, out: Floats, spare: Floats) -> None:
-    """Out = decay · v + (1 − decay) · g², by way of `spare`."""
+def _mix(m: Floats, beta: float, g: Floats, out: Floats, spare: Floats) -> None:
+    """Out = beta · m + (1 − beta) · g, by way of `spare`."""
+    np.multiply(g, 1 - beta, out=spare)
+    np.multiply(m, beta, out=out)
+    out += spare
+
+
+def _add_square(v: Floats, decay: float, g: Floats, fresh: float, out: Floats, spare: Floats) -> None:
+    """Out = decay · v + fresh · g², by way of `spare`."""
     np.multiply(g, g, out=spare)
-    spare *= 1 - decay
+    spare *= fresh
     np.multiply(v, decay, out=out)
     out += spare

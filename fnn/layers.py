@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from fnn import checks
+from fnn import settings
 from fnn.activations import RECTIFIERS, Activation, Identity, resolve_activation, valid_activation
-from fnn.arrays import Floats
+from fnn.arrays import Floats, Spec
 from fnn.initializers import (
     GlorotUniform,
     HeNormal,
@@ -60,8 +60,8 @@ def _resolve_optional(value: InitializerName | Initializer | None) -> Initialize
     return None if value is None else resolve_initializer(value)
 
 
-@attrs.frozen(cache_hash=True)
-class Dense:
+@attrs.frozen(cache_hash=True, repr=False)
+class Dense(Spec):
     """A fully connected layer: z = x · weight + bias, a = activation(z).
 
     weight is (inputs, units) and bias (units,). The penalty l1 · Σ|w| + ½ l2 · Σw², on the weight only, is
@@ -85,15 +85,15 @@ class Dense:
     (784, 256)
     """
 
-    units: int = attrs.field(validator=checks.integer(1))
+    units: int = attrs.field(validator=settings.integer(1))
     activation: Activation = attrs.field(default=Identity(), converter=resolve_activation, validator=valid_activation)
     weight_init: Initializer | None = attrs.field(
         default=None, converter=_resolve_optional, validator=attrs.validators.optional(valid_initializer)
     )
     bias_init: Initializer = attrs.field(default=Zeros(), converter=resolve_initializer, validator=valid_initializer)
-    l1: float = attrs.field(default=0.0, validator=checks.at_least_0)
-    l2: float = attrs.field(default=0.0, validator=checks.at_least_0)
-    max_norm: float | None = attrs.field(default=None, validator=attrs.validators.optional(checks.above_0))
+    l1: float = attrs.field(default=0.0, validator=settings.at_least_0)
+    l2: float = attrs.field(default=0.0, validator=settings.at_least_0)
+    max_norm: float | None = attrs.field(default=None, validator=attrs.validators.optional(settings.above_0))
 
     def shapes(self, inputs: int) -> Shapes:
         return Shapes(weight=(inputs, self.units), bias=(self.units,))
@@ -120,8 +120,8 @@ class Dense:
         return dz @ p.weight.T if to_x else dz
 
 
-@attrs.frozen(cache_hash=True)
-class Dropout:
+@attrs.frozen(cache_hash=True, repr=False)
+class Dropout(Spec):
     """Dropout: with a key, each number is 0 with probability `rate`, and the others are divided by 1 − rate.
 
     Without a key it does nothing ("inverted" dropout; Srivastava et al. 2014, section 10). As a network's
@@ -139,7 +139,7 @@ class Dropout:
     (1.0, 2.0)
     """
 
-    rate: float = attrs.field(validator=checks.from_0_below_1)
+    rate: float = attrs.field(validator=settings.from_0_below_1)
 
     @property
     def activation(self) -> Activation:
@@ -170,8 +170,70 @@ class Dropout:
         return dz if kept is None else dz * kept
 
 
-@attrs.frozen(cache_hash=True)
-class BatchNorm:
+@attrs.frozen(cache_hash=True, repr=False)
+class LayerNorm(Spec):
+    """Layer normalization: z = weight · (x − μ) / √(σ² + epsilon) + bias, a = activation(z) (Ba et al. 2016).
+
+    μ and σ² are the mean and the biased variance of each row's numbers (section 3.1), in training and in inference
+    alike: there are no running statistics, and a row does not depend on the batch that it is in. weight begins at
+    1 and bias at 0, one for each column. In a layer of one column z is the bias.
+
+    Args:
+        activation: a name, or a frozen record with value and vjp; it comes after the normalization.
+        epsilon: above 0.
+
+    >>> import fnn
+    >>> network = fnn.Network(3, (fnn.LayerNorm(),), loss="mse")
+    >>> fnn.forward(network, fnn.init_params(network, seed=0), [[1, 2, 3]]).round(4)
+    array([[-1.2247,  0.    ,  1.2247]], dtype=float32)
+    """
+
+    activation: Activation = attrs.field(default=Identity(), converter=resolve_activation, validator=valid_activation)
+    epsilon: float = attrs.field(default=1e-5, validator=settings.above_0)
+
+    def shapes(self, inputs: int) -> Shapes:
+        return Shapes(weight=(inputs,), bias=(inputs,))
+
+    def outputs(self, inputs: int) -> int:
+        return inputs
+
+    def draw(self, p: LayerParams, inputs: int, seed: int, index: int) -> None:
+        p.weight[...], p.bias[...] = 1, 0
+
+    def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Any]:
+        normal, scale, *_ = _normalized(x, 1, self.epsilon)
+        return normal * p.weight + p.bias, (normal, scale)
+
+    def backward(self, p: LayerParams, kept: Any, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
+        normal, scale = kept
+        np.add.reduce(dz * normal, axis=0, out=g.weight)
+        np.add.reduce(dz, axis=0, out=g.bias)
+        d = dz * p.weight
+        along = (d * normal).mean(axis=1, keepdims=True)
+        dx: Floats = scale * (d - d.mean(axis=1, keepdims=True) - normal * along)
+        return dx
+
+
+def _normalized(x: Floats, axis: int, epsilon: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """x with mean 0 and variance 1 along an axis; 1 / √(σ² + epsilon), the mean and the variance."""
+    # in float64: what a float32 sum rounds off would become variance
+    mean = x.mean(axis=axis, dtype=np.float64, keepdims=True).astype(x.dtype)
+    centred = x - mean
+    rest = centred.mean(axis=axis, dtype=np.float64, keepdims=True).astype(x.dtype)  # what the mean was rounded by
+    mean, centred = mean + rest, centred - rest
+    variance = np.square(centred, dtype=np.float64).mean(axis=axis, keepdims=True)
+    scale = _scale(variance, epsilon, x.dtype)
+    return centred * scale, scale, mean, variance
+
+
+def _scale(variance: Floats, epsilon: float, dtype: np.dtype[Any]) -> Floats:
+    """1 / √(σ² + epsilon), finite in that dtype."""
+    scale: Floats = (1 / np.sqrt(variance + max(epsilon, float(np.finfo(dtype).tiny)))).astype(dtype)
+    return scale
+
+
+@attrs.frozen(cache_hash=True, repr=False)
+class BatchNorm(Spec):
     """Batch normalization: z = weight · (x − μ) / √(σ² + epsilon) + bias, a = activation(z) (Ioffe and Szegedy 2015).
 
     With a key, μ and σ² are the mean and the biased variance (the mean of squares, over n and not n − 1) of
@@ -191,10 +253,8 @@ class BatchNorm:
     """
 
     activation: Activation = attrs.field(default=Identity(), converter=resolve_activation, validator=valid_activation)
-    momentum: float = attrs.field(
-        default=0.1, validator=checks.number("number in (0, 1]", lambda value: 0 < value <= 1)
-    )
-    epsilon: float = attrs.field(default=1e-5, validator=checks.above_0)
+    momentum: float = attrs.field(default=0.1, validator=settings.from_above_0_to_1)
+    epsilon: float = attrs.field(default=1e-5, validator=settings.above_0)
 
     def shapes(self, inputs: int) -> Shapes:
         return Shapes(*[(inputs,)] * 4)
@@ -207,18 +267,12 @@ class BatchNorm:
 
     def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Any]:
         if key is None:
-            mean, variance = p.mean, p.variance
-            centred = x - mean
+            scale = _scale(p.variance, self.epsilon, x.dtype)
+            kept: Any = (x - p.mean) * scale, scale, None
         else:
-            # in float64: what a float32 sum rounds off would become variance
-            mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
-            centred = x - mean
-            rest = centred.mean(axis=0, dtype=np.float64).astype(x.dtype)  # what the mean was rounded by
-            mean, centred = mean + rest, centred - rest
-            variance = np.square(centred, dtype=np.float64).mean(axis=0)
-        scale = (1 / np.sqrt(variance + self.epsilon)).astype(x.dtype)
-        normal = centred * scale
-        return normal * p.weight + p.bias, (normal, scale, None if key is None else (mean, variance))
+            normal, scale, *batch = _normalized(x, 0, self.epsilon)
+            kept = normal, scale, batch
+        return kept[0] * p.weight + p.bias, kept
 
     def backward(self, p: LayerParams, kept: Any, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
         normal, scale, batch = kept
@@ -227,8 +281,8 @@ class BatchNorm:
         np.add.reduce(dz, axis=0, out=g.bias)
         if batch is None:
             return dz * slope
-        g.mean[...] = (1 - self.momentum) * p.mean + self.momentum * batch[0]
-        g.variance[...] = (1 - self.momentum) * p.variance + self.momentum * batch[1]
+        for running, old, new in zip(g[2:], p[2:], batch, strict=True):
+            running[...] = (1 - self.momentum) * old + self.momentum * new[0]
         if not to_x:
             return dz
         mean: Floats = (g.bias + normal * g.weight) / len(dz)

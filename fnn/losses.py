@@ -19,9 +19,9 @@ from typing import Any, ClassVar, Literal, Protocol
 import attrs
 import numpy as np
 
-from fnn import checks
+from fnn import settings
 from fnn.activations import Sigmoid, Softmax
-from fnn.arrays import Array, Floats
+from fnn.arrays import Array, Floats, Spec
 
 LossName = Literal["mse", "squared_error", "mae", "huber", "cross_entropy", "binary_cross_entropy"]
 Targets = Literal["classes", "shares", "values", "any"]
@@ -61,8 +61,8 @@ def _share(slope: Floats) -> Floats:
     return share
 
 
-@attrs.frozen
-class MSE:
+@attrs.frozen(repr=False)
+class MSE(Spec):
     """Mean squared error: the mean over outputs of (a − y)². For any output activation.
 
     >>> import numpy as np
@@ -79,8 +79,8 @@ class MSE:
         return _share(2 * (a - y))
 
 
-@attrs.frozen
-class SquaredError:
+@attrs.frozen(repr=False)
+class SquaredError(Spec):
     """Half the sum over outputs of (a − y)², as Bishop (1995, section 6.1) writes it.
 
     >>> import numpy as np
@@ -98,8 +98,8 @@ class SquaredError:
         return a - y
 
 
-@attrs.frozen
-class MAE:
+@attrs.frozen(repr=False)
+class MAE(Spec):
     """Mean absolute error: the mean over outputs of |a − y|; its derivative at a = y is 0.
 
     >>> import numpy as np
@@ -116,8 +116,8 @@ class MAE:
         return _share(np.sign(a - y))
 
 
-@attrs.frozen
-class Huber:
+@attrs.frozen(repr=False)
+class Huber(Spec):
     """Huber's loss (1964), the mean over outputs: ½r² where |r| ≤ delta, else delta · (|r| − ½delta), r = a − y.
 
     Args:
@@ -128,7 +128,7 @@ class Huber:
     array([0.8125])
     """
 
-    delta: float = attrs.field(default=1.0, validator=checks.above_0)
+    delta: float = attrs.field(default=1.0, validator=settings.above_0)
 
     targets: ClassVar[Targets] = "values"
 
@@ -141,8 +141,8 @@ class Huber:
         return _share(np.clip(a - y, -self.delta, self.delta))
 
 
-@attrs.frozen
-class CrossEntropy:
+@attrs.frozen(repr=False)
+class CrossEntropy(Spec):
     """Cross-entropy of classes: −Σᵢ tᵢ ln aᵢ. After softmax, or after a user's own activation.
 
     Label smoothing puts tᵢ = (1 − s) · yᵢ + s / k in place of yᵢ, for k classes (Szegedy et al. 2016,
@@ -159,7 +159,7 @@ class CrossEntropy:
     array([0.831777])
     """
 
-    label_smoothing: float = attrs.field(default=0.0, validator=checks.from_0_below_1)
+    label_smoothing: float = attrs.field(default=0.0, validator=settings.from_0_below_1)
 
     targets: ClassVar[Targets] = "classes"
     after: ClassVar[type[Any]] = Softmax
@@ -210,8 +210,8 @@ class CrossEntropy:
         return y
 
 
-@attrs.frozen
-class BinaryCrossEntropy:
+@attrs.frozen(repr=False)
+class BinaryCrossEntropy(Spec):
     """The mean over outputs of −y ln a − (1 − y) ln(1 − a). After sigmoid, or after a user's own activation.
 
     With one output it is logistic regression's loss; with several, each is a question of its own.
@@ -253,7 +253,7 @@ LOSSES: dict[str, Loss] = {
     "binary_cross_entropy": BinaryCrossEntropy(),
 }
 
-valid_loss = checks.part(LOSSES, "rows", "vjp")
+valid_loss = settings.part(LOSSES, "rows", "vjp")
 
 
 def resolve_loss(value: LossName | Loss) -> Loss:

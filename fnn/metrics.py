@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn import checks
-from fnn.arrays import Array, State, sealed
+from fnn.arrays import Array, Floats, State, sealed
+from fnn.scores import r2
 from fnn.tables import table
 
 
 @attrs.frozen
 class ClassScores:
-    """One line of a classification report; `support` is the number of rows (of the label, or of all)."""
+    """One line of a classification report; `support` is the number of rows with the label, or that of all labels."""
 
     label: str
     precision: float
@@ -30,17 +31,22 @@ class ClassificationReport:
         classes: one `ClassScores` for each label, in order.
         macro: the plain mean over classes.
         weighted: the mean weighted by support.
-        accuracy: the share of right answers.
+        accuracy: the share of right answers; of several labels in a row, the share of rows with all of them right.
+        n: the number of rows.
+        micro: that of all answers of all labels together; None for one label in a row, where it is the accuracy.
     """
 
     classes: tuple[ClassScores, ...]
     macro: ClassScores
     weighted: ClassScores
     accuracy: float
+    n: int
+    micro: ClassScores | None = None
 
     def __str__(self) -> str:
-        lines: list[list[object]] = [list(attrs.astuple(row)) for row in (*self.classes, self.macro, self.weighted)]
-        lines.append(["accuracy", "", "", self.accuracy, self.macro.support])
+        means = (self.macro, self.weighted) if self.micro is None else (self.macro, self.weighted, self.micro)
+        lines: list[list[object]] = [list(attrs.astuple(row)) for row in (*self.classes, *means)]
+        lines.append(["accuracy", "", "", self.accuracy, self.n])
         return table(["class", "precision", "recall", "f1", "support"], lines)
 
 
@@ -56,9 +62,42 @@ class ConfusionMatrix(State):
     labels: tuple[int, ...]
     counts: NDArray[np.int64] = attrs.field(converter=sealed)
 
+    @property
+    def per_class_accuracy(self) -> Floats:
+        """The share of each class's rows that is right, its recall, in the order of `labels`; NaN without rows."""
+        with np.errstate(invalid="ignore"):
+            share: Floats = self.counts.diagonal() / self.counts.sum(axis=1)
+        return share
+
     def __str__(self) -> str:
         rows = [[str(label), *map(int, row)] for label, row in zip(self.labels, self.counts, strict=True)]
         return table(["true \\ predicted", *map(str, self.labels)], rows)
+
+
+@attrs.frozen
+class OutputScores:
+    """One line of a regression report."""
+
+    output: str
+    r2: float
+    mae: float
+    rmse: float
+
+
+@attrs.frozen
+class RegressionReport:
+    """r2, mean absolute error and root mean squared error of each output; prints as a table.
+
+    Attributes:
+        outputs: one `OutputScores` for each output, in order.
+        mean: the plain mean over outputs.
+    """
+
+    outputs: tuple[OutputScores, ...]
+    mean: OutputScores
+
+    def __str__(self) -> str:
+        return table(["output", "r2", "mae", "rmse"], [attrs.astuple(row) for row in (*self.outputs, self.mean)])
 
 
 def classification_report(y: ArrayLike, predicted: ArrayLike) -> ClassificationReport:
@@ -67,12 +106,14 @@ def classification_report(y: ArrayLike, predicted: ArrayLike) -> ClassificationR
     precision = right / predicted as the class; recall = right / truly of the class; F1 their harmonic mean.
 
     Args:
-        y: n integer labels.
-        predicted: n integer labels.
+        y: n integer labels; or shape (n, outputs), integers 0 and 1, for several labels in a row, each with a
+            line of its own, named by its column. Their accuracy is that of whole rows, as scikit-learn's
+            `accuracy_score` has it; `fnn.accuracy` counts the outputs one by one.
+        predicted: of the same shape, as `fnn.predict` returns them.
 
     Raises:
         TypeError: for labels that are not integers.
-        ValueError: for shapes other than (n,), or that differ.
+        ValueError: for other shapes, shapes that differ, or several labels in a row that are not 0 and 1.
 
     >>> import fnn
     >>> print(fnn.classification_report([0, 0, 1, 1], [0, 1, 1, 1]))
@@ -85,22 +126,30 @@ def classification_report(y: ArrayLike, predicted: ArrayLike) -> ClassificationR
     """
     from sklearn.metrics import precision_recall_fscore_support
 
-    y, predicted = _labels("classification_report", y, predicted)
-    labels = np.unique(np.concatenate([y, predicted]))
+    y, predicted = _integers("classification_report", y, predicted, "(n,) or (n, outputs)")
+    several = y.ndim == 2
+    if several:
+        _check_yes_or_no(y, predicted)
+        labels, support = np.arange(y.shape[1]), y.sum(axis=0)
+        # one label more, that never occurs: scikit-learn takes a single one for two classes
+        true, guess = (np.pad(a, ((0, 0), (0, 1))) for a in (y, predicted))
+    else:
+        labels, true, guess = np.unique(np.concatenate([y, predicted])), y, predicted
+        support = np.array([(y == label).sum() for label in labels])
 
     def scores(average: str | None) -> tuple[Array, Array, Array]:
-        p, r, f, _ = precision_recall_fscore_support(y, predicted, labels=labels, average=average, zero_division=0)
+        p, r, f, _ = precision_recall_fscore_support(true, guess, labels=labels, average=average, zero_division=0)
         return np.atleast_1d(p), np.atleast_1d(r), np.atleast_1d(f)
 
-    support = [int((y == label).sum()) for label in labels]
     each = zip(labels, *scores(None), support, strict=True)
-    classes = tuple(ClassScores(str(label), float(p), float(r), float(f), s) for label, p, r, f, s in each)
-    macro, weighted = (
-        ClassScores(f"{average} mean", float(p[0]), float(r[0]), float(f[0]), len(y))
-        for average in ("macro", "weighted")
+    classes = tuple(ClassScores(str(label), float(p), float(r), float(f), int(s)) for label, p, r, f, s in each)
+    macro, weighted, micro = (
+        ClassScores(f"{average} mean", float(p[0]), float(r[0]), float(f[0]), int(support.sum()))
+        for average in ("macro", "weighted", "micro")
         for p, r, f in [scores(average)]
     )
-    return ClassificationReport(classes, macro, weighted, float((y == predicted).mean()))
+    right = (y == predicted).reshape(len(y), -1).all(axis=1)
+    return ClassificationReport(classes, macro, weighted, float(right.mean()), len(y), micro if several else None)
 
 
 def confusion_matrix(y: ArrayLike, predicted: ArrayLike) -> ConfusionMatrix:
@@ -122,17 +171,64 @@ def confusion_matrix(y: ArrayLike, predicted: ArrayLike) -> ConfusionMatrix:
     """
     from sklearn.metrics import confusion_matrix as count
 
-    y, predicted = _labels("confusion_matrix", y, predicted)
+    y, predicted = _integers("confusion_matrix", y, predicted, "(n,)")
     labels = np.unique(np.concatenate([y, predicted]))
     # one label more, that never occurs: scikit-learn warns of a single one
     counts = count(y, predicted, labels=[*labels, labels[-1] + 1])[:-1, :-1]
     return ConfusionMatrix(tuple(map(int, labels)), counts)
 
 
-def _labels(where: str, y: ArrayLike, predicted: ArrayLike) -> tuple[Array, Array]:
-    true, guess = (checks.numeric(where, name, value, "ui") for name, value in (("y", y), ("predicted", predicted)))
-    if true.ndim != 1 or true.size == 0:
-        raise checks.problem(ValueError, where, "y", "must have shape (n,), n at least 1", str(true.shape))
+def regression_report(y: ArrayLike, predicted: ArrayLike) -> RegressionReport:
+    """r2, mean absolute error and root mean squared error of each output, and their means over outputs.
+
+    mae = mean |y − ŷ|; rmse = √ mean (y − ŷ)²; r2 as in `fnn.r2`, whose value is the mean here.
+
+    Args:
+        y: the targets, shape (n,) or (n, outputs).
+        predicted: of the same shape.
+
+    Raises:
+        TypeError: for arrays that are not of real numbers.
+        ValueError: for other shapes, shapes that differ, no rows, NaN or infinity.
+
+    >>> import fnn
+    >>> print(fnn.regression_report([3.0, -0.5, 2.0, 7.0], [2.5, 0.0, 2.0, 8.0]))
+    output      r2     mae    rmse
+    0       0.9486  0.5000  0.6124
+    mean    0.9486  0.5000  0.6124
+    """
+    y, predicted = _pair("regression_report", y, predicted, "buif", "(n,) or (n, outputs)")
+    true, guess = (a.astype(np.float64).reshape(len(a), -1) for a in (y, predicted))
+    off = np.abs(true - guess)
+    scale = np.where(off.any(axis=0), off.max(axis=0), 1)  # so that no square overflows
+    rmse = scale * np.sqrt(np.square(off / scale).mean(axis=0))
+    each = np.array([[r2(a, b) for a, b in zip(true.T, guess.T, strict=True)], off.mean(axis=0), rmse])
+    outputs = tuple(OutputScores(str(i), *column) for i, column in enumerate(each.T.tolist()))
+    return RegressionReport(outputs, OutputScores("mean", *each.mean(axis=1).tolist()))
+
+
+def _pair(where: str, y: ArrayLike, predicted: ArrayLike, kinds: str, shapes: str) -> tuple[Array, Array]:
+    true, guess = (checks.numeric(where, name, value, kinds) for name, value in (("y", y), ("predicted", predicted)))
+    if true.ndim not in ((1, 2) if "outputs" in shapes else (1,)) or true.size == 0:
+        raise checks.problem(ValueError, where, "y", f"must have shape {shapes}, n at least 1", str(true.shape))
     if guess.shape != true.shape:
         raise checks.problem(ValueError, where, "predicted", f"must have shape {true.shape}", str(guess.shape))
+    checks.finite(where, "y", true)
+    checks.finite(where, "predicted", guess)
+    return true, guess
+
+
+def _integers(where: str, y: ArrayLike, predicted: ArrayLike, shapes: str) -> tuple[Array, Array]:
+    true, guess = _pair(where, y, predicted, "ui", shapes)
     return true.astype(np.int64), guess.astype(np.int64)  # uint64 and int64 together would be floats
+
+
+def _check_yes_or_no(y: Array, predicted: Array) -> None:
+    for name, array in (("y", y), ("predicted", predicted)):
+        if array.min() < 0 or array.max() > 1:
+            first = np.argwhere((array < 0) | (array > 1))[0]
+            rule, got = (
+                "must hold only 0 and 1 in shape (n, outputs)",
+                f"{array[tuple(first)]} at {tuple(map(int, first))}",
+            )
+            raise checks.problem(ValueError, "classification_report", name, rule, got)

@@ -10,9 +10,9 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fnn import checks
+from fnn import checks, settings
 from fnn.activations import ACTIVATIONS, Activation, ActivationName, Sigmoid, Softmax
-from fnn.arrays import Array, freeze
+from fnn.arrays import Array, Spec, freeze
 from fnn.layers import Dense, Layer
 from fnn.losses import (
     BinaryCrossEntropy,
@@ -38,8 +38,8 @@ def _layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-@attrs.frozen(cache_hash=True)
-class Network:
+@attrs.frozen(cache_hash=True, repr=False)
+class Network(Spec):
     """A fully connected network: layers one after the other, and the loss that they are trained for.
 
     A value: it prints, compares, hashes, and holds no numbers; those are a `Params`.
@@ -60,11 +60,11 @@ class Network:
     1
     """
 
-    inputs: int = attrs.field(validator=checks.integer(1))
+    inputs: int = attrs.field(validator=settings.integer(1))
     layers: tuple[Layer, ...] = attrs.field(converter=_layers)
     loss: Loss = attrs.field(converter=resolve_loss, validator=valid_loss)
     input_scale: float = attrs.field(
-        default=1.0, validator=checks.number("finite number other than 0", lambda value: value != 0)
+        default=1.0, validator=settings.number("finite number other than 0", lambda value: value != 0)
     )
 
     def __attrs_post_init__(self) -> None:

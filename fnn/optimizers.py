@@ -11,18 +11,16 @@ A user's own optimizer is a frozen record with methods `init(params)` and `step(
 
 from __future__ import annotations
 
-import math
-
 import attrs
 
-from fnn import checks, kernels
-from fnn.arrays import Floats, State, freeze, sealed
-from fnn.descent import COUNT, RATE, Descent, begin, moved, nonzero, zeros
+from fnn import kernels, settings
+from fnn.arrays import Floats, State, sealed
+from fnn.descent import COUNT, RATE, Descent, nonzero, own
 from fnn.params import Params
 from fnn.schedules import Schedule
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class SGDState(State):
     """Stochastic gradient descent remembers only how many steps it made.
 
@@ -33,8 +31,8 @@ class SGDState(State):
     step: int = attrs.field(validator=COUNT)
 
 
-@attrs.frozen(cache_hash=True)
-class SGD(Descent):
+@attrs.frozen(cache_hash=True, repr=False)
+class SGD(Descent[SGDState]):
     """Stochastic gradient descent: θ ← θ − η g (Robbins and Monro 1951).
 
     Args:
@@ -51,13 +49,10 @@ class SGD(Descent):
 
     learning_rate: float | Schedule = attrs.field(default=0.01, validator=RATE)
 
-    def init(self, params: Params) -> SGDState:
-        """`sgd_init`."""
-        return sgd_init(self, params)
+    state_kind = SGDState
 
-    def step(self, params: Params, state: SGDState, g: Params) -> tuple[Params, SGDState]:
-        """`sgd_step`."""
-        return sgd_step(self, params, state, g)
+    def update(self, w: Floats, g: Floats, rate: float, state: SGDState) -> tuple[Floats, ...]:
+        return (kernels.sgd(w, g, rate),)
 
 
 def sgd_init(sgd: SGD, params: Params) -> SGDState:
@@ -66,8 +61,7 @@ def sgd_init(sgd: SGD, params: Params) -> SGDState:
     Raises:
         TypeError: for another optimizer, or params that are no `Params`.
     """
-    zeros("sgd_init", SGD, sgd, params)
-    return SGDState(0)
+    return own("sgd_init", sgd, SGD).init(params)
 
 
 def sgd_step(sgd: SGD, params: Params, state: SGDState, g: Params) -> tuple[Params, SGDState]:
@@ -76,11 +70,10 @@ def sgd_step(sgd: SGD, params: Params, state: SGDState, g: Params) -> tuple[Para
     Raises:
         TypeError, ValueError: for parts that do not fit each other.
     """
-    d, rate = begin("sgd_step", SGD, sgd, params, state, SGDState, g)
-    return moved(params, kernels.sgd(params.vector, d, rate), g), SGDState(state.step + 1)
+    return own("sgd_step", sgd, SGD).step(params, state, g)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class MomentumState(State):
     """The velocity.
 
@@ -93,8 +86,8 @@ class MomentumState(State):
     v: Floats = attrs.field(converter=sealed)
 
 
-@attrs.frozen(cache_hash=True)
-class Momentum(Descent):
+@attrs.frozen(cache_hash=True, repr=False)
+class Momentum(Descent[MomentumState]):
     """Descent with momentum: v ← μ v + g, θ ← θ − η v; with nesterov θ ← θ − η (g + μ v).
 
     Without dampening, and with η outside v, as in PyTorch. Sutskever et al. (2013, equations 1 to 4) put η inside
@@ -114,16 +107,13 @@ class Momentum(Descent):
     """
 
     learning_rate: float | Schedule = attrs.field(default=0.01, validator=RATE)
-    momentum: float = attrs.field(default=0.9, validator=checks.from_0_below_1)
-    nesterov: bool = attrs.field(default=False, validator=checks.boolean)
+    momentum: float = attrs.field(default=0.9, validator=settings.from_0_below_1)
+    nesterov: bool = attrs.field(default=False, validator=settings.boolean)
 
-    def init(self, params: Params) -> MomentumState:
-        """`momentum_init`."""
-        return momentum_init(self, params)
+    state_kind = MomentumState
 
-    def step(self, params: Params, state: MomentumState, g: Params) -> tuple[Params, MomentumState]:
-        """`momentum_step`."""
-        return momentum_step(self, params, state, g)
+    def update(self, w: Floats, g: Floats, rate: float, state: MomentumState) -> tuple[Floats, ...]:
+        return kernels.momentum(w, g, state.v, rate, self.momentum, self.nesterov)
 
 
 def momentum_init(momentum: Momentum, params: Params) -> MomentumState:
@@ -132,7 +122,7 @@ def momentum_init(momentum: Momentum, params: Params) -> MomentumState:
     Raises:
         TypeError: for another optimizer, or params that are no `Params`.
     """
-    return MomentumState(0, zeros("momentum_init", Momentum, momentum, params))
+    return own("momentum_init", momentum, Momentum).init(params)
 
 
 def momentum_step(momentum: Momentum, params: Params, state: MomentumState, g: Params) -> tuple[Params, MomentumState]:
@@ -141,12 +131,10 @@ def momentum_step(momentum: Momentum, params: Params, state: MomentumState, g: P
     Raises:
         TypeError, ValueError: for parts that do not fit each other.
     """
-    d, rate = begin("momentum_step", Momentum, momentum, params, state, MomentumState, g)
-    vector, v = kernels.momentum(params.vector, d, state.v, rate, momentum.momentum, momentum.nesterov)
-    return moved(params, vector, g), MomentumState(state.step + 1, freeze(v))
+    return own("momentum_step", momentum, Momentum).step(params, state, g)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class RMSPropState(State):
     """The running mean of squared gradients.
 
@@ -159,8 +147,8 @@ class RMSPropState(State):
     v: Floats = attrs.field(converter=sealed)
 
 
-@attrs.frozen(cache_hash=True)
-class RMSProp(Descent):
+@attrs.frozen(cache_hash=True, repr=False)
+class RMSProp(Descent[RMSPropState]):
     """RMSProp: v ← ρ v + (1 − ρ) g², θ ← θ − η g / (√v + ε) (Tieleman and Hinton 2012, lecture 6.5).
 
     v begins at 0 and is not corrected for it, and ε is outside the root, both as in PyTorch.
@@ -179,16 +167,14 @@ class RMSProp(Descent):
     """
 
     learning_rate: float | Schedule = attrs.field(default=1e-3, validator=RATE)
-    decay: float = attrs.field(default=0.9, validator=checks.from_0_below_1)
-    epsilon: float = attrs.field(default=1e-8, validator=checks.above_0)
+    decay: float = attrs.field(default=0.9, validator=settings.from_0_below_1)
+    epsilon: float = attrs.field(default=1e-8, validator=settings.above_0)
 
-    def init(self, params: Params) -> RMSPropState:
-        """`rmsprop_init`."""
-        return rmsprop_init(self, params)
+    state_kind = RMSPropState
 
-    def step(self, params: Params, state: RMSPropState, g: Params) -> tuple[Params, RMSPropState]:
-        """`rmsprop_step`."""
-        return rmsprop_step(self, params, state, g)
+    def update(self, w: Floats, g: Floats, rate: float, state: RMSPropState) -> tuple[Floats, ...]:
+        epsilon = nonzero(self.epsilon, w.dtype)
+        return kernels.rmsprop(w, g, state.v, rate, self.decay, 1 - self.decay, epsilon)
 
 
 def rmsprop_init(rmsprop: RMSProp, params: Params) -> RMSPropState:
@@ -197,7 +183,7 @@ def rmsprop_init(rmsprop: RMSProp, params: Params) -> RMSPropState:
     Raises:
         TypeError: for another optimizer, or params that are no `Params`.
     """
-    return RMSPropState(0, zeros("rmsprop_init", RMSProp, rmsprop, params))
+    return own("rmsprop_init", rmsprop, RMSProp).init(params)
 
 
 def rmsprop_step(rmsprop: RMSProp, params: Params, state: RMSPropState, g: Params) -> tuple[Params, RMSPropState]:
@@ -206,143 +192,126 @@ def rmsprop_step(rmsprop: RMSProp, params: Params, state: RMSPropState, g: Param
     Raises:
         TypeError, ValueError: for parts that do not fit each other.
     """
-    d, rate = begin("rmsprop_step", RMSProp, rmsprop, params, state, RMSPropState, g)
-    vector, v = kernels.rmsprop(params.vector, d, state.v, rate, rmsprop.decay, nonzero(rmsprop.epsilon, params))
-    return moved(params, vector, g), RMSPropState(state.step + 1, freeze(v))
+    return own("rmsprop_step", rmsprop, RMSProp).step(params, state, g)
 
 
-@attrs.frozen(eq=False)
-class AdamState(State):
-    """The two moments, without their bias correction.
+@attrs.frozen(eq=False, repr=False)
+class AdaGradState(State):
+    """The sum of squared gradients.
 
     Attributes:
         step: how many steps were made.
-        m: the running mean of gradients, of the params' length and dtype.
-        v: and that of their squares.
+        v: the sum, of the params' length and dtype.
     """
 
     step: int = attrs.field(validator=COUNT)
-    m: Floats = attrs.field(converter=sealed)
     v: Floats = attrs.field(converter=sealed)
 
 
-@attrs.frozen(cache_hash=True)
-class Adam(Descent):
-    """Adam: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², θ ← θ − η m̂ / (√v̂ + ε) (Kingma and Ba 2015, algorithm 1).
+@attrs.frozen(cache_hash=True, repr=False)
+class AdaGrad(Descent[AdaGradState]):
+    """AdaGrad: v ← v + g², θ ← θ − η g / (√v + ε) (Duchi, Hazan and Singer 2011, section 1.1, its diagonal form).
 
-    m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). ε is added to √v̂, after the correction, as in algorithm 1 and
-    PyTorch (and not to √v, as in the paper's section 2 and Keras).
+    v begins at 0, as in PyTorch, not at 0.1 as in Keras, and ε is outside the root.
 
     Args:
         learning_rate: at least 0, or a schedule.
-        beta1: in [0, 1).
-        beta2: in [0, 1).
         epsilon: above 0.
         clip_norm, clip_value: as in `SGD`.
 
     >>> import fnn
     >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
-    >>> adam = fnn.Adam(0.1)
-    >>> fnn.adam_step(adam, params, fnn.adam_init(adam, params), params)[0].vector.round(6)
-    array([0.9, 1.9])
+    >>> adagrad = fnn.AdaGrad(0.1)
+    >>> params, state = fnn.adagrad_step(adagrad, params, fnn.adagrad_init(adagrad, params), params)
+    >>> params.vector, state.v
+    (array([0.9, 1.9]), array([1., 4.]))
     """
 
-    learning_rate: float | Schedule = attrs.field(default=1e-3, validator=RATE)
-    beta1: float = attrs.field(default=0.9, validator=checks.from_0_below_1)
-    beta2: float = attrs.field(default=0.999, validator=checks.from_0_below_1)
-    epsilon: float = attrs.field(default=1e-8, validator=checks.above_0)
+    learning_rate: float | Schedule = attrs.field(default=0.01, validator=RATE)
+    epsilon: float = attrs.field(default=1e-10, validator=settings.above_0)
 
-    def init(self, params: Params) -> AdamState:
-        """`adam_init`."""
-        return adam_init(self, params)
+    state_kind = AdaGradState
 
-    def step(self, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
-        """`adam_step`."""
-        return adam_step(self, params, state, g)
+    def update(self, w: Floats, g: Floats, rate: float, state: AdaGradState) -> tuple[Floats, ...]:
+        return kernels.rmsprop(w, g, state.v, rate, 1, 1, nonzero(self.epsilon, w.dtype))
 
 
-def adam_init(adam: Adam, params: Params) -> AdamState:
-    """The state of `Adam` before its first step: both moments 0.
+def adagrad_init(adagrad: AdaGrad, params: Params) -> AdaGradState:
+    """The state of `AdaGrad` before its first step: v = 0.
 
     Raises:
         TypeError: for another optimizer, or params that are no `Params`.
     """
-    none = zeros("adam_init", Adam, adam, params)
-    return AdamState(0, none, none)
+    return own("adagrad_init", adagrad, AdaGrad).init(params)
 
 
-def adam_step(adam: Adam, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
-    """One step of `Adam` along the gradient g: the new parameters and the new state.
+def adagrad_step(adagrad: AdaGrad, params: Params, state: AdaGradState, g: Params) -> tuple[Params, AdaGradState]:
+    """One step of `AdaGrad` along the gradient g: the new parameters and the new state.
 
     Raises:
         TypeError, ValueError: for parts that do not fit each other.
     """
-    d, rate = begin("adam_step", Adam, adam, params, state, AdamState, g)
-    return _adam(adam, params, state, g, d, rate, keep=1.0)
+    return own("adagrad_step", adagrad, AdaGrad).step(params, state, g)
 
 
-def _adam(
-    adam: Adam, params: Params, state: AdamState, g: Params, d: Floats, rate: float, keep: float
-) -> tuple[Params, AdamState]:
-    t = state.step + 1
-    # m̂ / (√v̂ + ε) = m · √c / (√v + ε · √c) / (1 − β₁ᵗ), with c = 1 − β₂ᵗ: one pass fewer over the vector
-    root = math.sqrt(1 - adam.beta2**t)
-    vector, m, v = kernels.adam(
-        params.vector, d, state.m, state.v, rate * root / (1 - adam.beta1**t),
-        adam.beta1, adam.beta2, nonzero(adam.epsilon * root, params), keep,
-    )  # fmt: skip
-    return moved(params, vector, g), AdamState(t, freeze(m), freeze(v))
+@attrs.frozen(eq=False, repr=False)
+class LionState(State):
+    """The running mean of gradients.
+
+    Attributes:
+        step: how many steps were made.
+        m: the mean, of the params' length and dtype.
+    """
+
+    step: int = attrs.field(validator=COUNT)
+    m: Floats = attrs.field(converter=sealed)
 
 
-@attrs.frozen(cache_hash=True)
-class AdamW(Adam):
-    """Adam with decoupled weight decay: θ ← θ − η m̂ / (√v̂ + ε) − η λ θ (Loshchilov and Hutter 2019).
+@attrs.frozen(cache_hash=True, repr=False)
+class Lion(Descent[LionState]):
+    """Lion: θ ← θ − η sign(β₁ m + (1 − β₁) g) − η λ θ, m ← β₂ m + (1 − β₂) g (Chen et al. 2023, algorithm 2).
 
-    The decay is of the θ before the step, of every trained number, biases too, and is scaled by η, as in
-    PyTorch; the paper's algorithm 2 scales it by the schedule without the base rate. It is no part of the
-    objective; `Dense(l2=…)` is.
+    Every number moves by η at each step, so η is three to ten times smaller than Adam's. The decay is
+    decoupled, and of the θ before the step, as in `AdamW`.
 
     Args:
         learning_rate: at least 0, or a schedule.
         beta1: in [0, 1).
         beta2: in [0, 1).
-        epsilon: above 0.
         weight_decay: λ, at least 0.
         clip_norm, clip_value: as in `SGD`.
 
     >>> import fnn
     >>> params = fnn.pack_params(fnn.mlp(1, 1, output="identity", loss="mse"), [[[1.0]], [2.0]])
-    >>> adamw = fnn.AdamW(0.1, weight_decay=0.5)
-    >>> fnn.adamw_step(adamw, params, fnn.adamw_init(adamw, params), params)[0].vector.round(6)
+    >>> lion = fnn.Lion(0.1, weight_decay=0.5)
+    >>> fnn.lion_step(lion, params, fnn.lion_init(lion, params), params)[0].vector.round(6)
     array([0.85, 1.8 ])
     """
 
-    weight_decay: float = attrs.field(default=0.01, validator=checks.at_least_0)
+    learning_rate: float | Schedule = attrs.field(default=1e-4, validator=RATE)
+    beta1: float = attrs.field(default=0.9, validator=settings.from_0_below_1)
+    beta2: float = attrs.field(default=0.99, validator=settings.from_0_below_1)
+    weight_decay: float = attrs.field(default=0.0, validator=settings.at_least_0)
 
-    def init(self, params: Params) -> AdamState:
-        """`adamw_init`."""
-        return adamw_init(self, params)
+    state_kind = LionState
 
-    def step(self, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
-        """`adamw_step`."""
-        return adamw_step(self, params, state, g)
+    def update(self, w: Floats, g: Floats, rate: float, state: LionState) -> tuple[Floats, ...]:
+        return kernels.lion(w, g, state.m, rate, self.beta1, self.beta2, 1 - rate * self.weight_decay)
 
 
-def adamw_init(adamw: AdamW, params: Params) -> AdamState:
-    """The state of `AdamW` before its first step: both moments 0.
+def lion_init(lion: Lion, params: Params) -> LionState:
+    """The state of `Lion` before its first step: m = 0.
 
     Raises:
         TypeError: for another optimizer, or params that are no `Params`.
     """
-    none = zeros("adamw_init", AdamW, adamw, params)
-    return AdamState(0, none, none)
+    return own("lion_init", lion, Lion).init(params)
 
 
-def adamw_step(adamw: AdamW, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
-    """One step of `AdamW` along the gradient g: the new parameters and the new state.
+def lion_step(lion: Lion, params: Params, state: LionState, g: Params) -> tuple[Params, LionState]:
+    """One step of `Lion` along the gradient g: the new parameters and the new state.
 
     Raises:
         TypeError, ValueError: for parts that do not fit each other.
     """
-    d, rate = begin("adamw_step", AdamW, adamw, params, state, AdamState, g)
-    return _adam(adamw, params, state, g, d, rate, keep=1 - rate * adamw.weight_decay)
+    return own("lion_step", lion, Lion).step(params, state, g)

@@ -11,16 +11,16 @@ import attrs
 import numpy as np
 
 from fnn import checks
-from fnn.arrays import Floats, State, sealed
+from fnn.arrays import Floats, Spec, State, sealed
 
 
-@attrs.frozen(cache_hash=True)
-class Shapes:
+@attrs.frozen(cache_hash=True, repr=False)
+class Shapes(Spec):
     """The shapes of one layer's tensors; what a layer lacks has length 0.
 
     >>> import fnn
     >>> fnn.Dense(3).shapes(2)
-    Shapes(weight=(2, 3), bias=(3,), mean=(0,), variance=(0,))
+    Shapes(weight=(2, 3), bias=(3,))
     """
 
     weight: tuple[int, ...] = (0,)
@@ -44,8 +44,8 @@ class LayerParams(NamedTuple):
     variance: Floats
 
 
-@attrs.frozen(cache_hash=True)
-class Layout:
+@attrs.frozen(cache_hash=True, repr=False)
+class Layout(Spec):
     """Where each layer's numbers are: in the order of the layers, weight before bias, C order.
 
     >>> import fnn

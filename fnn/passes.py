@@ -9,7 +9,18 @@ from numpy.typing import ArrayLike
 
 from fnn import checks
 from fnn.arrays import Array, Floats, Rows, freeze
-from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, mean_loss, penalties, run_forward, tiles
+from fnn.backprop import (
+    Prepared,
+    answers,
+    backprop,
+    cast_x,
+    cast_y,
+    last_layer,
+    mean_loss,
+    penalties,
+    run_forward,
+    tiles,
+)
 from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
@@ -70,6 +81,38 @@ def predict(network: Network, params: Params, x: Rows) -> Array:
     """
     check_model("predict", network, params)
     return answers(network, _outputs(network, params, checks.rows("predict", "x", x, network.inputs), "predict"))
+
+
+def predict_proba(network: Network, params: Params, x: Rows) -> Floats:
+    """The probability of each class, one column each, whichever head the network has.
+
+    After softmax, or with cross-entropy: `forward`. After one sigmoid: the columns 1 − p and p, of no and of yes.
+    After several: `forward`, each column the probability of its own yes.
+
+    Args:
+        network: the spec; its answers must be classes, or yes or no.
+        params: its numbers.
+        x: as in `forward`.
+
+    Returns:
+        Shape (n, classes), of the params' dtype.
+
+    Raises:
+        ValueError: for a network whose answers are numbers.
+        TypeError, ValueError, FloatingPointError: as `forward`.
+
+    >>> import fnn
+    >>> network = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
+    >>> params = fnn.pack_params(network, [[[0.1], [0.2]], [0.3]])
+    >>> fnn.predict_proba(network, params, [[1.0, 2.0]]).round(6)
+    array([[0.310026, 0.689974]])
+    """
+    check_model("predict_proba", network, params)
+    if network.answers == "values":
+        rule = "must have a head of probabilities, softmax or sigmoid"
+        raise checks.problem(ValueError, "predict_proba", "network", rule, repr(network.layers[-1]))
+    p = _outputs(network, params, checks.rows("predict_proba", "x", x, network.inputs), "predict_proba")
+    return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
 
 
 def loss(
@@ -185,11 +228,11 @@ def project(network: Network, params: Params) -> Params:
 def _outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
     """The outputs for all rows of x, tile by tile; `where` is whom to blame for a number that is not finite."""
     out = np.empty((x.shape[0], network.outputs), params.dtype)
-    for tile in tiles(x.shape[0]):
-        a = finite_x(where, network, x[tile], params.dtype, tile.start)
-        with np.errstate(over="ignore", invalid="ignore"):  # what they make of the outputs is refused below
-            out[tile] = run_forward(network, params, a, None)[-1].a
-    if not np.isfinite(out.sum()) and not np.isfinite(out).all():
+    with np.errstate(over="ignore", invalid="ignore"):  # what they make of the outputs is refused below
+        for tile in tiles(x.shape[0]):
+            a = finite_x(where, network, x[tile], params.dtype, tile.start)
+            out[tile] = last_layer(network, params, a).a
+    if np.count_nonzero(np.isfinite(out)) < out.size:
         raise FloatingPointError(f"{where}: the outputs are not finite. Are `params`, or is `x` very large?")
     return out
 
@@ -197,8 +240,9 @@ def _outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
 def check_model(where: str, network: Network, params: Params) -> None:
     """Refuse params that are not of this network."""
     checks.instance(where, "network", network, Network)
-    hint = "A run's are `run.params` and `run.best`." if hasattr(params, "best") else ""
-    checks.instance(where, "params", params, Params, hint)
+    if not isinstance(params, Params):
+        hint = "A run's are `run.params` and `run.best`." if hasattr(params, "best") else ""
+        checks.instance(where, "params", params, Params, hint)
     if params.layout is not network.layout and params.layout != network.layout:
         rule = f"must be the network's ({network.layout.size:,} numbers in {len(network.layers)} layers)"
         fix = "Make them with `init_params(network, seed)` or `pack_params(network, arrays)`."
@@ -209,8 +253,7 @@ def finite_x(
     where: str, network: Network, x: Array, dtype: np.dtype[Any], first_row: int = 0, name: str = "x"
 ) -> Floats:
     """x as the pass wants it; refused where it is not finite in the params' dtype."""
-    with np.errstate(over="ignore"):  # an overflow is refused in the next line
-        cast = cast_x(network, x, dtype)
+    cast = cast_x(network, x, dtype)
     checks.finite(where, name, cast, first_row)
     return cast
 

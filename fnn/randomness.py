@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn import checks
-from fnn.arrays import Floats
+from fnn import settings
+from fnn.arrays import Floats, Spec
 
 INIT, SHUFFLE, DROPOUT, SPLIT = range(4)
 
@@ -22,7 +22,7 @@ Words = NDArray[np.uint64]
 
 
 @attrs.frozen(cache_hash=True)
-class Key:
+class Key(Spec):
     """Given to `loss` or `grads`, asks for the training function: dropout, and batch norm by the batch's statistics.
 
     It is where in a run the batch is, and so the address from which the dropout masks are drawn.
@@ -36,9 +36,9 @@ class Key:
     Key(seed=0, epoch=5, batch=12)
     """
 
-    seed: int = attrs.field(validator=checks.a_word)
-    epoch: int = attrs.field(validator=checks.a_word)
-    batch: int = attrs.field(validator=checks.a_word)
+    seed: int = attrs.field(validator=settings.a_word)
+    epoch: int = attrs.field(validator=settings.a_word)
+    batch: int = attrs.field(validator=settings.a_word)
 
 
 @attrs.frozen

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, Protocol, TypedDict, get_args
 
 import attrs
 
-from fnn import checks
-from fnn.arrays import State
+from fnn import checks, settings
+from fnn.adam import Adam
+from fnn.arrays import Spec, State, field_names
 from fnn.descent import Optimizer, valid_optimizer
 from fnn.network import Network, init_params
-from fnn.optimizers import Adam
 from fnn.params import Params
 from fnn.passes import check_model
 from fnn.randomness import Key
-from fnn.tables import table
+from fnn.tables import cell, table
 
 Monitor = Literal["loss", "accuracy", "val_loss", "val_accuracy", "val_r2"]
 
 
-@attrs.frozen(cache_hash=True)
-class Recipe:
+@attrs.frozen(cache_hash=True, repr=False)
+class Recipe(Spec):
     """What a run is made by: with the data, all that its numbers depend on.
 
     Args:
@@ -35,8 +35,8 @@ class Recipe:
 
     network: Network = attrs.field()
     optimizer: Optimizer = attrs.field(default=Adam(), validator=valid_optimizer)
-    batch_size: int | None = attrs.field(default=64, validator=checks.from_1_or_none)
-    seed: int = attrs.field(default=0, validator=checks.a_word)
+    batch_size: int | None = attrs.field(default=64, validator=settings.from_1_or_none)
+    seed: int = attrs.field(default=0, validator=settings.a_word)
     monitor: Monitor | None = attrs.field(default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -60,6 +60,10 @@ class EpochRecord:
         val_loss: the loss on the validation data after the epoch; None where there is none.
         val_accuracy: and the accuracy.
         val_r2: or the coefficient of determination.
+        seconds: how long the epoch's steps took, in `fit` or `train`; without the validation, and without what was
+            done before going on with the epoch in another call. None in a loop of one's own. Like the next it
+            counts neither in a digest nor in `==`.
+        rows_per_second: how many rows went through training in each of these.
     """
 
     epoch: int
@@ -68,10 +72,25 @@ class EpochRecord:
     val_loss: float | None = None
     val_accuracy: float | None = None
     val_r2: float | None = None
+    seconds: float | None = attrs.field(default=None, eq=False, metadata={"digest": False})
+    rows_per_second: float | None = attrs.field(default=None, eq=False, metadata={"digest": False})
+
+    def quantities(self) -> dict[str, str]:
+        """The quantities that there are, in four digits."""
+        named = {name: getattr(self, name) for name in field_names(EpochRecord)[1:]}
+        return {name: cell(value) for name, value in named.items() if value is not None}
 
 
-def history_table(run: TrainState) -> str:
-    """The run's history as a text table, one line an epoch, without the quantities that it does not have.
+class Run(Protocol):
+    """What has a history: a `TrainState`, or what `fit_lbfgs` returns."""
+
+    @property
+    def history(self) -> tuple[EpochRecord, ...]:
+        """A record for each epoch, or iteration."""
+
+
+def history_table(run: Run) -> str:
+    """A run's history as a text table, one line an epoch, without the quantities that it does not have.
 
     >>> import numpy as np, fnn
     >>> data = fnn.Dataset(np.eye(2), np.arange(2))
@@ -81,10 +100,40 @@ def history_table(run: TrainState) -> str:
     1      0.2372    1.0000
     2      0.2372    1.0000
     """
-    checks.instance("history_table", "run", run, TrainState)
-    optional = [field.name for field in attrs.fields(EpochRecord)][2:]
-    names = ["epoch", "loss", *(n for n in optional if any(getattr(r, n) is not None for r in run.history))]
-    return table(names, [[getattr(record, name) for name in names] for record in run.history])
+    if not hasattr(run, "history"):
+        checks.instance("history_table", "run", run, TrainState)
+    names = [name for name in field_names(EpochRecord) if any(getattr(r, name) is not None for r in run.history)]
+    return table(names or ["epoch", "loss"], [[getattr(record, name) for name in names] for record in run.history])
+
+
+def log_table(run: TrainState) -> None:
+    """Print the run's last epoch as a line of a table: for `fit(…, on_epoch=log_table)`.
+
+    The columns are those of `history_table`, and the seconds and rows per second of training. Their names are printed
+    above epoch 1, 21, 41 and so on.
+
+    Raises:
+        TypeError: for what is no `TrainState`.
+        ValueError: for a run without an epoch.
+
+    >>> import numpy as np, fnn
+    >>> run = fnn.start(fnn.mlp(2, 2), optimizer=fnn.SGD(0))
+    >>> for batch in fnn.batches(fnn.Dataset(np.eye(2), np.arange(2))):
+    ...     run = fnn.train_step(run, batch)
+    >>> fnn.log_table(fnn.end_epoch(run))
+       epoch      loss  accuracy
+           1    0.2372    1.0000
+    """
+    checks.instance("log_table", "run", run, TrainState)
+    if not run.history:
+        raise checks.problem(ValueError, "log_table", "run", "must have ended an epoch", repr(run))
+    last = {name: value for name, value in attrs.asdict(run.history[-1]).items() if value is not None}
+    if "seconds" in last:
+        last |= {"seconds": f"{last['seconds']:.2f}", "rows_per_second": int(last["rows_per_second"])}
+    widths = [max(len(name), 8) for name in last]
+    lines = [list(last)] * (run.epoch % 20 == 1) + [[cell(value) for value in last.values()]]
+    for line in lines:
+        print("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)), flush=True)
 
 
 @attrs.frozen
@@ -131,9 +180,10 @@ class TrainState(State):
         return Key(self.recipe.seed, self.epoch, self.batch)
 
     def __repr__(self) -> str:
-        last = f", {self.history[-1]}" if self.history else ""
-        stopped = f", stopped by {self.stopped}" if self.stopped else ""
-        return f"TrainState(epoch {self.epoch}, batch {self.batch}, best epoch {self.best_epoch}{last}{stopped})"
+        parts = [f"epoch {self.epoch}", f"batch {self.batch}", f"best epoch {self.best_epoch}"]
+        if self.history:
+            parts += [f"{name} {value}" for name, value in self.history[-1].quantities().items()]
+        return f"TrainState({', '.join(parts)}{f', stopped by {self.stopped}' if self.stopped else ''})"
 
 
 class Settings(TypedDict, total=False):

@@ -93,12 +93,16 @@ def _prepared(where: str, data: Dataset, seed: int, stratify: bool | None) -> tu
     """The rows that count, their y, whether to stratify, and scikit-learn's seed."""
     checks.instance(where, "data", data, Dataset)
     checks.word(where, "seed", seed)
+    if not isinstance(stratify, bool | np.bool_ | None):
+        raise checks.problem(TypeError, where, "stratify", "must be True, False or None", checks.show(stratify))
     rows = np.arange(data.x.shape[0]) if data.rows is None else data.rows
     y = data.y[rows]
     if stratify is None:
         stratify = y.ndim == 1 and y.dtype.kind in "uib"
+    if stratify and (y.ndim == 2 or y.dtype.kind == "f"):
+        y = np.unique(y, axis=0, return_inverse=True)[1].ravel()
     drawn = words(Address(int(seed), SPLIT, (0 if where == "split" else 1,)), 1)[0]
-    return rows, y, stratify, int(drawn >> np.uint64(32))
+    return rows, y, bool(stratify), int(drawn >> np.uint64(32))
 
 
 def _check_sizes(y: Array, n_rest: int, n_part: int, stratify: bool) -> None:

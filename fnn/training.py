@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import islice
+from time import perf_counter
 from typing import Literal, Unpack
 
 import attrs
@@ -173,11 +174,18 @@ def fold(run: TrainState, data: Dataset, validation: Dataset | None, every: Ever
     recipe = run.recipe
     count = batch_count(data, recipe.batch_size)
     while True:
+        rows, seconds, begun = 0, 0.0, perf_counter()
         for batch in islice(batches(data, recipe.batch_size, recipe.seed, run.epoch), run.batch, None):
-            run = train_step(run, batch)
+            run, rows = train_step(run, batch), rows + len(batch.rows)
             if every == "step" and run.batch < count:
+                seconds += perf_counter() - begun
                 yield run
+                begun = perf_counter()
+        seconds += perf_counter() - begun
         run = end_epoch(run, validation)
+        if rows:
+            last = attrs.evolve(run.history[-1], seconds=seconds, rows_per_second=rows / seconds)
+            run = attrs.evolve(run, history=(*run.history[:-1], last))
         yield run
 
 

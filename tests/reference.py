@@ -75,6 +75,9 @@ def objective(
                 batch = (anp.mean(a, axis=0), anp.var(a, axis=0))
                 mean, variance = batch if key else (params[index].mean, params[index].variance)
                 a = (a - mean) / anp.sqrt(variance + layer.epsilon) * p["weight"] + p["bias"]
+            elif isinstance(layer, fnn.LayerNorm):
+                mean, variance = anp.mean(a, axis=1, keepdims=True), anp.var(a, axis=1, keepdims=True)
+                a = (a - mean) / anp.sqrt(variance + layer.epsilon) * p["weight"] + p["bias"]
             elif isinstance(layer, fnn.Dropout) and key:
                 drop = round(layer.rate * 65536)
                 mask = keep_mask(Address(key.seed, DROPOUT, (key.epoch, key.batch, index)), a.shape, drop)

@@ -1,4 +1,4 @@
-"""`fnn.data`: the digits, and MNIST from tiny files that the tests write and from the real ones where they are."""
+"""The digits, and MNIST from tiny files that the tests write and from the real ones where they are."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def test_mnist_with_a_file_missing(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "labels"), [((4, 2, 2), (3,)), ((4, 4), (4,)), ((4, 2, 2), (4, 1)), ((3, 2, 2), (4,))]
+    ("images", "labels"),
+    [((4, 2, 2), (3,)), ((4, 4), (4,)), ((4, 2, 2), (4, 1)), ((3, 2, 2), (4,)), ((0, 2, 2), (0,)), ((3, 0, 2), (3,))],
 )
 def test_mnist_with_images_and_labels_that_do_not_match(
     tmp_path: Path, images: tuple[int, ...], labels: tuple[int, ...]
@@ -86,7 +87,7 @@ def test_mnist_with_images_and_labels_that_do_not_match(
         (tmp_path / name).write_bytes(idx(0x08, shape, bytes(int(np.prod(shape)))))
     message = (
         "load_mnist: `t10k-images-idx3-ubyte` must hold images (n, height, width) and "
-        f"t10k-labels-idx1-ubyte as many labels, got shapes {images} and {labels}."
+        f"t10k-labels-idx1-ubyte as many labels, of the dimensions in its name, got shapes {images} and {labels}."
     )
     with pytest.raises(ValueError, match=exactly(message)):
         fnn.load_mnist(tmp_path)

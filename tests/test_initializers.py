@@ -22,11 +22,14 @@ N = 300 * 700
 NORMAL: list[tuple[Initializer, float]] = [
     (fnn.HeNormal(), 2 / 300),  # He et al. 2015, equation 10
     (fnn.GlorotNormal(), 2 / 1000),  # Glorot and Bengio 2010, equation 12
+    (fnn.LecunNormal(), 1 / 300),  # LeCun et al. 1998, equation 16
     (fnn.ScaledNormal(0.3), 0.09),
 ]
 UNIFORM: list[tuple[Initializer, float]] = [
     (fnn.HeUniform(), 2 / 300),
     (fnn.GlorotUniform(), 2 / 1000),  # its equation 16: within sqrt(6 / 1000)
+    (fnn.LecunUniform(), 1 / 300),
+    (fnn.Uniform(-0.3, 0.3), 0.03),
 ]
 
 
@@ -141,7 +144,7 @@ def test_names_stand_for_records() -> None:
         assert f == type(f)()
         assert hash(f) == hash(type(f)())
         assert fnn.Dense(3, weight_init=name, bias_init=name) == fnn.Dense(3, weight_init=f, bias_init=f)
-    assert repr(fnn.ScaledNormal(0.1)) == "ScaledNormal(std=0.1)"
+    assert repr(fnn.ScaledNormal(0.1)) == "ScaledNormal(0.1)"
     assert fnn.ScaledNormal(0.1) != fnn.ScaledNormal(0.2)
     with pytest.raises(ValueError, match=r"^ScaledNormal: `std` must be .* at least 0, got -1\.$"):
         fnn.ScaledNormal(-1)

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fnn
+from tests.own import OwnSigmoid, OwnSoftmax
+from tests.stand_ins import exactly
 
 KEY = fnn.Key(seed=0, epoch=1, batch=2)
 activations = st.sampled_from(["sigmoid", "tanh", "relu", "elu", "gelu", "silu", "softplus", "leaky_relu", "softmax"])
@@ -156,11 +158,52 @@ def test_predictions_by_kind_of_network() -> None:
     assert fnn.predict(line, fnn.pack_params(line, [[[1.0], [0.0], [0.0]], [1.0]]), x).tolist() == [2, 0]
 
 
+def test_probabilities_of_classes() -> None:
+    x = np.array([[1.0, 3.0, 2.0], [-1.0, -2.0, -1.0], [0.0, 0.0, 0.0]])
+    e = np.exp(x)
+    for output in ("softmax", OwnSoftmax()):
+        network = fnn.mlp(3, 3, output=output)
+        params = fnn.pack_params(network, [np.eye(3), np.zeros(3)])
+        p = fnn.predict_proba(network, params, x)
+        np.testing.assert_allclose(p, e / e.sum(axis=1, keepdims=True), rtol=1e-14)
+        assert p.tolist() == fnn.forward(network, params, x).tolist()
+        assert p.argmax(axis=1).tolist() == fnn.predict(network, params, x).tolist()
+
+
+@pytest.mark.parametrize("output", ["sigmoid", OwnSigmoid()])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_probabilities_of_no_and_yes(output: Any, dtype: Any) -> None:
+    network = fnn.mlp(1, 1, output=output, loss="binary_cross_entropy")
+    params = fnn.pack_params(network, [[[2.0]], [0.0]], dtype)
+    x = np.linspace(-3, 3, 25)[:, None]
+    p = fnn.predict_proba(network, params, x)
+    assert p.dtype == dtype
+    assert p.shape == (25, 2)
+    np.testing.assert_allclose(p[:, 1], 1 / (1 + np.exp(-2 * x[:, 0])), rtol=1e-6 if dtype == np.float32 else 1e-14)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=2 * np.finfo(dtype).eps)
+    assert p[:, 1:].tobytes() == fnn.forward(network, params, x).tobytes()
+    assert (p[:, 1] >= 0.5).astype(int).tolist() == fnn.predict(network, params, x).tolist()
+
+
+def test_probabilities_of_several_sigmoids_are_of_each() -> None:
+    network = fnn.mlp(3, 3, output="sigmoid", loss="binary_cross_entropy")
+    params = fnn.pack_params(network, [np.eye(3), np.zeros(3)])
+    x = np.array([[1.0, -3.0, 0.0]])
+    assert fnn.predict_proba(network, params, x) == pytest.approx(1 / (1 + np.exp(-x)), rel=1e-14)
+
+
+def test_a_regression_has_no_probabilities() -> None:
+    network = fnn.Network(2, (fnn.Dense(3, "relu"), fnn.Dense(1)), loss="mse")
+    message = "predict_proba: `network` must have a head of probabilities, softmax or sigmoid, got Dense(1)."
+    with pytest.raises(ValueError, match=exactly(message)):
+        fnn.predict_proba(network, fnn.init_params(network, seed=0), [[1.0, 2.0]])
+
+
 def test_outputs_that_are_not_finite_are_no_answer() -> None:
     network = fnn.mlp(2, 3, 2)
     params = fnn.init_params(network, seed=0)
     spoilt = attrs.evolve(params, vector=np.full(len(params.vector), np.nan, np.float32))
-    for function in (fnn.forward, fnn.predict):
+    for function in (fnn.forward, fnn.predict, fnn.predict_proba):
         for given_params, x in ((spoilt, [[1.0, 2.0]]), (params, [[3e38, 3e38]])):
             with pytest.raises(FloatingPointError, match=f"^{function.__name__}: the outputs are not finite"):
                 function(network, given_params, x)

@@ -121,7 +121,7 @@ def test_names_stand_for_records() -> None:
         assert type(resolve_loss(name)).__name__.lower() == name.replace("_", "")
         assert resolve_loss(name) == type(resolve_loss(name))()
     assert repr(fnn.CrossEntropy(0.1)) == "CrossEntropy(label_smoothing=0.1)"
-    assert repr(fnn.Huber()) == "Huber(delta=1.0)"
+    assert repr(fnn.Huber(2.0)) == "Huber(delta=2.0)"
     assert hash(fnn.Huber(2.0)) == hash(fnn.Huber(2.0))
     assert fnn.Huber(2.0) != fnn.Huber()
     assert len(set(LOSSES.values())) == len(LOSSES)

@@ -188,9 +188,6 @@ def test_labels_of_two_kinds_of_integers() -> None:
             "`y` must be an array of integers, got ['a', 'b']. "
             "Names are made labels by `np.unique(y, return_inverse=True)[1]`.",
         ),
-        ([[0], [1]], [0, 1], ValueError, "`y` must have shape (n,), n at least 1, got (2, 1)."),
-        (np.eye(2, dtype=int), [0, 1], ValueError, "`y` must have shape (n,), n at least 1, got (2, 2)."),
-        (np.zeros(0, int), np.zeros(0, int), ValueError, "`y` must have shape (n,), n at least 1, got (0,)."),
         ([0, 1], [0, 1, 1], ValueError, "`predicted` must have shape (2,), got (3,)."),
         ([0, 1], [[0, 1]], ValueError, "`predicted` must have shape (2,), got (1, 2)."),
     ],
@@ -198,3 +195,16 @@ def test_labels_of_two_kinds_of_integers() -> None:
 def test_what_is_refused(function: Any, y: Any, said: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=exactly(f"{function.__name__}: {message}")):
         function(y, said)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([[0], [1]], "`y` must have shape (n,), n at least 1, got (2, 1)."),
+        (np.eye(2, dtype=int), "`y` must have shape (n,), n at least 1, got (2, 2)."),
+        (np.zeros(0, int), "`y` must have shape (n,), n at least 1, got (0,)."),
+    ],
+)
+def test_shapes_that_a_confusion_matrix_refuses(y: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=exactly(f"confusion_matrix: {message}")):
+        fnn.confusion_matrix(y, y)

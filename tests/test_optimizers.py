@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import attrs
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import fnn
+from fnn.kernels import BLOCK
 
 NETWORK = fnn.mlp(2, 2, 1, output="identity", loss="mse")
 SIZE, STEPS = NETWORK.layout.size, 1000
@@ -50,33 +52,84 @@ def rmsprop(theta: float, gradients: list[float], rate: Callable[[int], float]) 
         yield theta
 
 
-def adam(theta: float, gradients: list[float], rate: Callable[[int], float], decay: float = 0.0) -> Iterator[float]:
+def adagrad(theta: float, gradients: list[float], rate: Callable[[int], float]) -> Iterator[float]:
+    total = 0.0
+    for t, g in enumerate(gradients):
+        total += g**2
+        theta -= rate(t) * g / (math.sqrt(total) + 1e-5)
+        yield theta
+
+
+def adam(
+    theta: float, gradients: list[float], rate: Callable[[int], float], beta1: float = 0.85, decay: float = 0.0
+) -> Iterator[float]:
     m = v = 0.0
     for t, g in enumerate(gradients, start=1):
-        m = 0.85 * m + (1 - 0.85) * g
+        m = beta1 * m + (1 - beta1) * g
         v = 0.99 * v + (1 - 0.99) * g**2
-        m_hat, v_hat = m / (1 - 0.85**t), v / (1 - 0.99**t)
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - 0.99**t)
         theta = theta - rate(t - 1) * (m_hat / (math.sqrt(v_hat) + 1e-7) + decay * theta)
         yield theta
 
 
-def adamw(theta: float, gradients: list[float], rate: Callable[[int], float]) -> Iterator[float]:
-    return adam(theta, gradients, rate, decay=0.3)
+def nadam(theta: float, gradients: list[float], rate: Callable[[int], float], beta1: float = 0.85) -> Iterator[float]:
+    m = n = 0.0
+    for t, g in enumerate(gradients, start=1):
+        g_hat = g / (1 - beta1**t)
+        m = beta1 * m + (1 - beta1) * g
+        m_hat = m / (1 - beta1 ** (t + 1))
+        n = 0.99 * n + (1 - 0.99) * g**2
+        n_hat = n / (1 - 0.99**t)
+        m_bar = (1 - beta1) * g_hat + beta1 * m_hat
+        theta -= rate(t - 1) * m_bar / (math.sqrt(n_hat) + 1e-7)
+        yield theta
 
 
-CASES: list[tuple[Any, Algorithm]] = [
-    (fnn.SGD(0.02), sgd),
-    (fnn.Momentum(0.02, momentum=0.8), momentum),
-    (fnn.Momentum(0.02, momentum=0.8, nesterov=True), nesterov),
-    (fnn.RMSProp(0.02, decay=0.95, epsilon=1e-6), rmsprop),
-    (fnn.Adam(0.02, beta1=0.85, beta2=0.99, epsilon=1e-7), adam),
-    (fnn.AdamW(0.02, beta1=0.85, beta2=0.99, epsilon=1e-7, weight_decay=0.3), adamw),
-]
-NAMES = [algorithm.__name__ for _, algorithm in CASES]
+def amsgrad(theta: float, gradients: list[float], rate: Callable[[int], float], beta1: float = 0.85) -> Iterator[float]:
+    m, v = 0.0, [0.0]
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        v.append(0.99 * v[-1] + (1 - 0.99) * g**2)
+        theta -= rate(t - 1) * m / (1 - beta1**t) / (math.sqrt(max(v) / (1 - 0.99**t)) + 1e-7)
+        yield theta
+
+
+def lion(
+    theta: float, gradients: list[float], rate: Callable[[int], float], beta1: float = 0.85, decay: float = 0.0
+) -> Iterator[float]:
+    m = 0.0
+    for t, g in enumerate(gradients):
+        c = beta1 * m + (1 - beta1) * g
+        theta = theta - rate(t) * ((c > 0) - (c < 0) + decay * theta)
+        m = 0.97 * m + (1 - 0.97) * g
+        yield theta
+
+
+TWO: dict[str, Any] = {"beta2": 0.99, "epsilon": 1e-7}
+CASES: dict[str, tuple[Any, Algorithm]] = {
+    "sgd": (fnn.SGD(0.02), sgd),
+    "momentum": (fnn.Momentum(0.02, momentum=0.8), momentum),
+    "nesterov": (fnn.Momentum(0.02, momentum=0.8, nesterov=True), nesterov),
+    "rmsprop": (fnn.RMSProp(0.02, decay=0.95, epsilon=1e-6), rmsprop),
+    "adagrad": (fnn.AdaGrad(0.02, epsilon=1e-5), adagrad),
+    "adam": (fnn.Adam(0.02, beta1=0.85, **TWO), adam),
+    "adamw": (fnn.AdamW(0.02, beta1=0.85, weight_decay=0.3, **TWO), partial(adam, decay=0.3)),
+    "nadam": (fnn.NAdam(0.02, beta1=0.85, **TWO), nadam),
+    "amsgrad": (fnn.AMSGrad(0.02, beta1=0.85, **TWO), amsgrad),
+    "lion": (fnn.Lion(0.02, beta1=0.85, beta2=0.97), lion),
+    "adam without momentum": (fnn.Adam(0.02, beta1=0, **TWO), partial(adam, beta1=0)),
+    "nadam without momentum": (fnn.NAdam(0.02, beta1=0, **TWO), partial(nadam, beta1=0)),
+    "amsgrad without momentum": (fnn.AMSGrad(0.02, beta1=0, **TWO), partial(amsgrad, beta1=0)),
+    "lion with decay": (fnn.Lion(0.02, beta1=0.85, beta2=0.97, weight_decay=0.3), partial(lion, decay=0.3)),
+    "lion of signs": (fnn.Lion(0.02, beta1=0, beta2=0.97, weight_decay=0.3), partial(lion, beta1=0, decay=0.3)),
+}
+each_case = pytest.mark.parametrize(("optimizer", "algorithm"), CASES.values(), ids=CASES)
+NAMED = [name for name in CASES if name != "nesterov" and " " not in name]
 
 
 def _params(vector: Any) -> fnn.Params:
-    return fnn.Params(NETWORK.layout, np.array(vector), np.empty(0))
+    """That many numbers, as if of one layer's bias."""
+    return fnn.Params(fnn.Layout((fnn.Shapes(bias=(len(vector),)),)), np.array(vector), np.empty(0))
 
 
 def _gradients() -> Any:
@@ -86,8 +139,8 @@ def _gradients() -> Any:
     return np.where(rng.random(g.shape) < 0.1, 0, g)
 
 
-def _follow(optimizer: Any, gradients: Any) -> Any:
-    params = _params(BEGIN)
+def _follow(optimizer: Any, gradients: Any, begin: Any = BEGIN) -> Any:
+    params = _params(begin)
     state = fnn.init(optimizer, params)
     path = []
     for g in gradients:
@@ -97,16 +150,31 @@ def _follow(optimizer: Any, gradients: Any) -> Any:
     return np.array(path)
 
 
-@pytest.mark.parametrize(("optimizer", "algorithm"), CASES, ids=NAMES)
+def _expected(algorithm: Algorithm, gradients: Any, rate: Callable[[int], float], begin: Any = BEGIN) -> Any:
+    """Where the algorithm goes from `begin`, number by number."""
+    columns = zip(begin.tolist(), gradients.T.tolist(), strict=True)
+    return np.array([list(algorithm(first, column, rate)) for first, column in columns]).T
+
+
+def _clipped(g: list[float]) -> list[float]:
+    """By value to 5 and then by norm to 4."""
+    cut = [min(max(number, -5.0), 5.0) for number in g]
+    return [number * min(1.0, 4.0 / math.hypot(*cut)) for number in cut]
+
+
+@each_case
 @pytest.mark.parametrize("schedule", [None, fnn.Cosine(0.05, steps=900, warmup_steps=100, final=0.001)])
-def test_a_thousand_steps_follow_the_published_algorithm(optimizer: Any, algorithm: Any, schedule: Any) -> None:
+@pytest.mark.parametrize("clipping", [False, True])
+def test_a_thousand_steps_follow_the_published_algorithm(
+    optimizer: Any, algorithm: Any, schedule: Any, clipping: bool
+) -> None:
     optimizer = attrs.evolve(optimizer, learning_rate=schedule) if schedule else optimizer
-    gradients = _gradients()
-    path = _follow(optimizer, gradients)
-    for i in range(SIZE):
-        rate = schedule or (lambda _: 0.02)
-        expected = np.array(list(algorithm(float(BEGIN[i]), gradients[:, i].tolist(), rate)))
-        np.testing.assert_allclose(path[:, i], expected, rtol=1e-10, atol=1e-10)
+    gradients = clipped = _gradients()
+    if clipping:
+        optimizer = attrs.evolve(optimizer, clip_value=5.0, clip_norm=4.0)
+        clipped = np.array([_clipped(g) for g in gradients.tolist()])
+    expected = _expected(algorithm, clipped, schedule or (lambda _: 0.02))
+    np.testing.assert_allclose(_follow(optimizer, gradients), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_the_published_first_steps_by_hand() -> None:
@@ -116,25 +184,54 @@ def test_the_published_first_steps_by_hand() -> None:
         (fnn.Adam(0.1), BEGIN - 0.1),
         (fnn.RMSProp(0.1), BEGIN - 0.1 / math.sqrt(0.1)),
         (fnn.AdamW(0.1, weight_decay=0.5), 0.95 * BEGIN - 0.1),
+        (fnn.AdaGrad(0.1), BEGIN - 0.1),
+        (fnn.AMSGrad(0.1), BEGIN - 0.1),
+        (fnn.NAdam(0.1), BEGIN - 0.1 * (0.9 / (1 + 0.9) + 1)),  # 0.9 · (1 − 0.9) / (1 − 0.9²), and 1
+        (fnn.Lion(0.1, weight_decay=0.5), 0.95 * BEGIN - 0.1),
     ]:
         np.testing.assert_allclose(_follow(optimizer, [g])[0], expected, rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize(("optimizer", "algorithm"), CASES, ids=NAMES)
-def test_every_number_of_a_long_vector_is_moved_alike(optimizer: Any, algorithm: Any) -> None:
-    network = fnn.mlp(300, 350, 1, output="identity", loss="mse")  # more than three blocks of the kernels
-    size = network.layout.size
-    params = fnn.Params(network.layout, np.resize(BEGIN, size), np.empty(0))
-    state = fnn.init(optimizer, params)
-    gradients = _gradients()[:3]
-    for g in gradients:
-        params, state = fnn.step(optimizer, params, state, attrs.evolve(params, vector=np.resize(g, size)))
-    assert np.array_equal(params.vector, np.resize(_follow(optimizer, gradients)[-1], size))
+# Five steps from (½, −1, 2) along (k / 10, −0.3, 1 / k − 0.4), k = 1 … 5, in float64, by other libraries
+RECORDED: dict[str, tuple[Any, list[float]]] = {
+    # PyTorch 2.13: torch.optim.Adagrad(lr=0.05)
+    "adagrad": (fnn.AdaGrad(0.05), [0.2949646239648937, -0.8384164677442489, 1.9742596803355348]),
+    # PyTorch 2.13: torch.optim.Adam(lr=0.05, betas=(0.8, 0.9), amsgrad=True)
+    "amsgrad": (fnn.AMSGrad(0.05, 0.8, 0.9), [0.25567815265596716, -0.7500000083333332, 1.885156379723514]),
+    # Optax 0.2.8: optax.nadam(0.05, b1=0.8, b2=0.9)
+    "nadam": (fnn.NAdam(0.05, 0.8, 0.9), [0.19022777112955835, -0.713552789494463, 1.9018067326551218]),
+    # Optax 0.2.8: optax.lion(0.05, b1=0.9, b2=0.7, weight_decay=0.1)
+    "lion": (fnn.Lion(0.05, 0.9, 0.7, 0.1), [0.2401119077796875, -0.727736284340625, 1.8029850374624998]),
+    # Optax 0.2.8: optax.lion(0.05, b1=0.0, b2=0.7, weight_decay=0.0)
+    "lion of signs": (fnn.Lion(0.05, 0.0, 0.7), [0.25000000000000006, -0.7499999999999998, 2.05]),
+}
 
 
-@pytest.mark.parametrize("name", ["sgd", "momentum", "rmsprop", "adam", "adamw"])
+@pytest.mark.parametrize(("optimizer", "expected"), RECORDED.values(), ids=RECORDED)
+def test_five_steps_are_those_of_other_libraries(optimizer: Any, expected: list[float]) -> None:
+    gradients = [np.array([k / 10, -0.3, 1 / k - 0.4]) for k in range(1, 6)]
+    path = _follow(optimizer, gradients, np.array([0.5, -1, 2]))
+    np.testing.assert_allclose(path[-1], expected, rtol=1e-12)
+
+
+@each_case
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5])
+def test_every_number_of_a_vector_of_any_length_is_moved_alike(
+    optimizer: Any, algorithm: Any, dtype: Any, size: int
+) -> None:
+    few = np.random.default_rng(3).uniform(-1, 1, (5, 11)).astype(dtype)  # 11 does not divide a block
+    path = _follow(optimizer, [np.resize(g, size) for g in few[1:]], np.resize(few[0], size))
+    assert path.dtype == dtype
+    expected = _expected(algorithm, few[1:], lambda _: 0.02, few[0])[-1]
+    rounding = {np.float32: 1e-6, np.float64: 1e-14}[dtype]
+    np.testing.assert_allclose(path[-1], np.resize(expected, size), rtol=0, atol=rounding)
+    assert len(np.unique(path[-1])) == min(size, 11)  # equal numbers, equal gradients: equal bits in every block
+
+
+@pytest.mark.parametrize("name", NAMED)
 def test_the_named_functions_are_the_generic_ones(name: str) -> None:
-    optimizer = {n: o for n, (o, _) in zip(NAMES, CASES, strict=True)}[name]
+    optimizer = CASES[name][0]
     params, g = _params(BEGIN), _params(BEGIN[::-1])
     state = getattr(fnn, f"{name}_init")(optimizer, params)
     moved, after = getattr(fnn, f"{name}_step")(optimizer, params, state, g)
@@ -148,7 +245,7 @@ def test_a_step_keeps_float32_and_takes_the_running_statistics_of_the_gradient()
     network = fnn.Network(2, (fnn.BatchNorm(),), loss="mse")
     params = fnn.init_params(network, seed=0)
     g = attrs.evolve(params, running=np.array([1, 2, 3, 4], np.float32))
-    for optimizer, _ in CASES:
+    for optimizer, _ in CASES.values():
         moved, state = fnn.step(optimizer, params, fnn.init(optimizer, params), g)
         assert moved.vector.dtype == np.float32
         assert moved.running.tolist() == [1, 2, 3, 4]
@@ -170,31 +267,3 @@ def test_clipping_by_norm_survives_squares_that_overflow() -> None:
     g = attrs.evolve(params, vector=np.full(SIZE, 1e25, np.float32))
     moved, _ = fnn.step(fnn.SGD(1.0, clip_norm=3.0), params, fnn.init(fnn.SGD(), params), g)
     np.testing.assert_allclose(params.vector - moved.vector, 3 / math.sqrt(SIZE), rtol=1e-5)
-
-
-@attrs.frozen(eq=False)
-class SignState(fnn.State):
-    step: int
-
-
-@attrs.frozen
-class Sign:
-    """A user's own optimizer: θ ← θ − η sign(g)."""
-
-    learning_rate: float = 0.01
-
-    def init(self, params: fnn.Params) -> SignState:
-        return SignState(0)
-
-    def step(self, params: fnn.Params, state: SignState, g: fnn.Params) -> tuple[fnn.Params, SignState]:
-        vector = params.vector - params.dtype.type(self.learning_rate) * np.sign(g.vector)
-        return attrs.evolve(params, vector=vector, running=g.running), SignState(state.step + 1)
-
-
-def test_a_users_own_optimizer_goes_through_fit() -> None:
-    data = fnn.Dataset(np.array([[0.0, 1], [1, 0]]), np.array([[1.0], [0.0]]))
-    run = fnn.fit(NETWORK, data, optimizer=Sign(), epochs=3, batch_size=1)
-    assert run.optimizer_state.step == 6
-    moved = np.abs(run.params.vector - fnn.init_params(NETWORK, seed=0).vector)
-    assert moved.max() <= 6 * 0.01 + 1e-6
-    assert moved.max() > 0.005

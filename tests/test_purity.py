@@ -29,8 +29,12 @@ OPTIMIZERS: dict[str, Any] = {
     "rmsprop": fnn.RMSProp(),
     "adam": fnn.Adam(clip_norm=0.1),
     "adamw": fnn.AdamW(),
+    "adagrad": fnn.AdaGrad(),
+    "nadam": fnn.NAdam(clip_value=0.1),
+    "amsgrad": fnn.AMSGrad(clip_norm=0.1),
+    "lion": fnn.Lion(weight_decay=0.1),
 }
-NO_ARRAYS = {"mlp", "summary", "load_digits", "load_idx", "load_mnist", "load_openml"}
+NO_ARRAYS = {"from_dict", "mlp", "summary", "to_dict"} | {name for name in fnn.__all__ if name.startswith("load_")}
 
 
 def arrays_in(value: Any) -> Iterator[np.ndarray[Any, Any]]:
@@ -78,10 +82,12 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
         params = fnn.init_params(network, seed=0)
         yield "forward", fnn.forward, network, params, x
         yield "predict", fnn.predict, network, params, x
+        yield "predict_proba", fnn.predict_proba, network, params, x
         for name in ("loss", "grads", "loss_and_grads"):
             for key in (None, KEY):
                 yield name, getattr(fnn, name), network, params, x, y, w, key
         yield "check_grads", fnn.check_grads, network, params, x, y, w, KEY
+        yield "trace", fnn.trace, network, params, x, y, w, KEY
         yield "project", fnn.project, network, params
         yield "init_params", fnn.init_params, network, 0
         yield "pack_params", fnn.pack_params, network, [np.array(t) for p in params for t in p if t.size]
@@ -92,6 +98,9 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
             yield "step", fnn.step, optimizer, params, state, g
             yield f"{name}_init", getattr(fnn, f"{name}_init"), optimizer, params
             yield f"{name}_step", getattr(fnn, f"{name}_step"), optimizer, params, state, g
+        averaged = fnn.average_init(fnn.Average(0.9), params)
+        yield "average_init", fnn.average_init, fnn.Average(0.9), params
+        yield "average_step", fnn.average_step, fnn.Average(0.9), averaged, g
         data = fnn.Dataset(x, y, w, rows=np.arange(7))
         batch = next(fnn.batches(data, batch_size=3))
         run = fnn.start(network, batch_size=3, params=params)
@@ -100,6 +109,7 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
         yield "train_step", fnn.train_step, run, batch
         yield "end_epoch", fnn.end_epoch, stepped, data
         yield "history_table", fnn.history_table, stepped
+        yield "log_table", fnn.log_table, fnn.end_epoch(stepped)
         yield "train", lambda *args: next(fnn.train(*args)), network, data
         yield "fit", partial(fnn.fit, epochs=2, validation=data), network, data
         yield "evaluate", fnn.evaluate, network, params, data
@@ -107,12 +117,28 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
         yield "split", fnn.split, fnn.Dataset(x, w), 0.3
         yield "kfold", fnn.kfold, fnn.Dataset(x, w), 3
         yield "digest", fnn.digest, run
+    small, labelled = fnn.mlp(4, 3), fnn.Dataset(rng.standard_normal((8, 4)), rng.integers(0, 3, 8))
+    begin = fnn.init_params(small, seed=0)
+    yield "fit_lbfgs", partial(fnn.fit_lbfgs, params=begin, validation=labelled, iterations=3), small, labelled
     labels, guesses, values = rng.integers(0, 3, 9), rng.integers(0, 3, 9), rng.standard_normal(9)
     yield "sealed", fnn.sealed, np.ones(3)
     yield "accuracy", fnn.accuracy, labels, guesses, np.ones(9)
     yield "r2", fnn.r2, values, values[::-1], np.ones(9)
     yield "classification_report", fnn.classification_report, labels, guesses
     yield "confusion_matrix", fnn.confusion_matrix, labels, guesses
+    yield "classification_report", fnn.classification_report, fnn.one_hot(labels, 3).astype(int), np.ones((9, 3), int)
+    yield "regression_report", fnn.regression_report, values, values[::-1]
+    shares = rng.dirichlet(np.ones(3), 9)
+    yield "top_k_accuracy", fnn.top_k_accuracy, labels, shares, 2, np.ones(9)
+    for y, p in ((labels, shares), (labels % 2, shares[:, 0])):
+        yield "log_loss", fnn.log_loss, y, p, np.ones(9)
+        yield "calibration", fnn.calibration, y, p
+    yield "one_hot", fnn.one_hot, labels, 3
+    yield "class_weights", fnn.class_weights, labels, "balanced"
+    raw = fnn.Dataset(shares, labels, np.ones(9), rows=np.arange(7))
+    yield "standardizer", fnn.standardizer, raw
+    for rows in (raw, shares):
+        yield "standardize", fnn.standardize, fnn.Standardizer(np.zeros(3), np.ones(3)), rows
 
 
 CALLS = list(_calls())

@@ -24,16 +24,17 @@ TIERS = {
     for tier, names in enumerate(
         [
             "arrays checks kernels tables",
-            "activations params randomness regularizers schedules scores",
-            "dataset descent initializers losses",
-            "layers optimizers splits",
+            "params regularizers scores settings",
+            "activations randomness schedules",
+            "averages dataset descent initializers losses",
+            "adam layers optimizers splits",
             "network",
             "backprop",
             "passes",
             "evaluation runs",
             "training",
-            "fitting",
-            "analysis data metrics",
+            "fitting specs",
+            "analysis data lbfgs tracing idx metrics preprocessing probabilities",
         ]
     )
     for name in names.split()

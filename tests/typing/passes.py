@@ -7,6 +7,9 @@ from typing import Any, reveal_type
 
 import attrs
 import numpy as np
+import pandas as pd
+import polars as pl
+from scipy import sparse
 
 import fnn
 from fnn.arrays import Array, Floats
@@ -61,9 +64,30 @@ reveal_type(data.x)  # R: Array
 reveal_type(data.sample_weight)  # R: Array | None
 reveal_type(fnn.Dataset([[1, 2]], [0], sample_weight=[1.0], rows=[0]).rows)  # R: Ints | None
 reveal_type(fnn.split(data, 0.5))  # R: tuple[Dataset, Dataset]
+reveal_type(fnn.kfold(data, k=5, seed=1))  # R: tuple[tuple[Dataset, Dataset], ...]
+reveal_type(fnn.Dataset(np.memmap("file", np.uint8, shape=(8, 4)), y))  # R: Dataset
+reveal_type(fnn.Dataset(sparse.coo_matrix(x), y).x)  # R: Array
+reveal_type(fnn.predict(network, params, sparse.csr_array(x)))  # R: Array
+reveal_type(fnn.loss(network, params, sparse.csc_array(x), y))  # R: float
+reveal_type(fnn.Batch(x, y, key=fnn.Key(0, 0, 0)).rows)  # R: Ints
+reveal_type(fnn.Batch(sparse.csr_array(x), [0, 1], [1.0, 2.0], rows=[3, 5], key=fnn.Key(0, 0, 0)))  # R: Batch
+reveal_type(fnn.one_hot([0, 1], 2))  # R: Floats
+fnn.Dataset(x, y, sample_weight=fnn.class_weights(y, "balanced"))
+reveal_type(fnn.class_weights([0, 1], {0: 1, 1: 2.5}))  # R: Floats
+standardizer = fnn.standardizer(data)
+reveal_type(standardizer.mean)  # R: Floats
+reveal_type(fnn.standardize(standardizer, data))  # R: Dataset
+reveal_type(fnn.standardize(standardizer, x))  # R: Floats
+reveal_type(fnn.standardize(standardizer, [[1, 2, 3, 4]]))  # R: Floats
 reveal_type(fnn.load_digits())  # R: Dataset
 reveal_type(fnn.load_mnist("folder"))  # R: tuple[Dataset, Dataset]
 reveal_type(fnn.load_idx("file"))  # R: Array
+reveal_type(fnn.load_idx_folder("folder"))  # R: dict[str, Dataset]
+reveal_type(fnn.load_csv("file", header=True))  # R: Dataset
+for frame in (pd.DataFrame({"a": [1], "b": [2]}), pl.DataFrame({"a": [1], "b": [2]})):
+    reveal_type(fnn.Dataset(frame[["a"]], frame["b"]))  # R: Dataset
+    reveal_type(fnn.forward(network, params, frame))  # R: Floats
+    reveal_type(fnn.loss(network, params, frame, frame["b"], sample_weight=frame["a"]))  # R: float
 for batch in fnn.batches(data, batch_size=None):
     reveal_type(batch)  # R: Batch
     reveal_type(batch.key)  # R: Key
@@ -97,6 +121,11 @@ reveal_type(run.recipe.optimizer)  # R: Optimizer
 reveal_type(fnn.history_table(run))  # R: str
 reveal_type(fnn.classification_report(y, fnn.predict(network, run.params, x)).macro.f1)  # R: float
 reveal_type(fnn.confusion_matrix([0, 1], [0, 0]).labels)  # R: tuple[int, ...]
+reveal_type(fnn.confusion_matrix(y, y).per_class_accuracy)  # R: Floats
+reveal_type(fnn.regression_report([[1.0, 2.0]], [[1.5, 2.5]]).outputs[0].rmse)  # R: float
+reveal_type(fnn.top_k_accuracy(y, fnn.forward(network, params, x), k=2))  # R: float
+reveal_type(fnn.log_loss([0, 1], [0.5, 0.5], sample_weight=[1, 2]))  # R: float
+reveal_type(fnn.calibration(y, fnn.forward(network, params, x)).error)  # R: float
 
 
 # A user's own parts, as attrs records and as dataclasses.

@@ -1,0 +1,161 @@
+"""Full-batch training by L-BFGS, scipy's, on the one vector."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+
+from fnn import checks
+from fnn.arrays import Floats, State
+from fnn.backprop import Prepared, backprop, cast_x, cast_y, penalties, tiles
+from fnn.dataset import Dataset, weighted_rows
+from fnn.evaluation import evaluate
+from fnn.layers import BatchNorm, Dropout
+from fnn.network import Network, init_params
+from fnn.params import Params
+from fnn.passes import check_data, check_finite, check_model
+from fnn.runs import EpochRecord
+
+Stopped = Literal["converged", "iterations", "no progress", "interrupted"]
+
+
+@attrs.frozen(eq=False)
+class LBFGSRun(State):
+    """What `fit_lbfgs` returns.
+
+    Attributes:
+        params: the last parameters.
+        best: those of the iteration with the lowest val_loss; without validation data, the last.
+        best_epoch: its number; 0 before the first.
+        history: an `EpochRecord` for each iteration: loss (without penalties), accuracy, and those of the validation.
+        stopped: "converged": the gradient is within the tolerance, or the objective falls no more; "iterations";
+            "no progress": the line search found no lower point, at the limit of the dtype mostly; "interrupted".
+    """
+
+    params: Params
+    best: Params
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+    stopped: Stopped
+
+
+def fit_lbfgs(
+    network: Network,
+    data: Dataset,
+    *,
+    iterations: int = 200,
+    tolerance: float = 1e-5,
+    validation: Dataset | None = None,
+    seed: int = 0,
+    params: Params | None = None,
+) -> LBFGSRun:
+    """Minimize the objective, `loss` with its penalties, by L-BFGS with ten corrections (Liu and Nocedal 1989).
+
+    For small data and small networks: no learning rate, no batches. Each evaluation goes through all rows, in pieces;
+    scipy's `minimize` (L-BFGS-B) does the rest. The same bytes come out again, as from `fit`.
+
+    Args:
+        network: the spec; without `Dropout`, `BatchNorm` and max_norm: one function is minimized.
+        data: to train on.
+        iterations: at most so many, at least 1.
+        tolerance: converged when no number of the gradient is larger, above 0; or when an iteration lowers the
+            objective by less than 64 units in its last place.
+        validation: data to evaluate each iteration on, or None.
+        seed: of the first parameters; 0 … 2⁶⁴ − 1.
+        params: to begin from; None is `init_params(network, seed, np.float64)`. In float32 it ends earlier.
+
+    Raises:
+        TypeError, ValueError: for arguments that do not fit each other, before anything is trained.
+        FloatingPointError: where the objective is not finite at the beginning.
+
+    >>> import fnn
+    >>> line = fnn.mlp(1, 1, output="identity", loss="mse")
+    >>> run = fnn.fit_lbfgs(line, fnn.Dataset([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]))
+    >>> run.params.vector.round(4), run.stopped
+    (array([2., 1.]), 'converged')
+    """
+    from scipy.optimize import minimize
+
+    params = _checked(network, data, validation, seed, params)
+    checks.count("fit_lbfgs", "iterations", iterations, 1)
+    if not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
+        raise checks.problem(ValueError, "fit_lbfgs", "tolerance", "must be a number above 0", checks.show(tolerance))
+    first = params
+
+    def at(vector: Floats) -> Params:
+        return Params(network.layout, vector.astype(first.dtype), first.running)
+
+    def objective(vector: Floats) -> tuple[float, Floats]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _objective(network, at(vector), data)
+
+    if not math.isfinite(objective(params.vector)[0]):
+        raise FloatingPointError("fit_lbfgs: the loss is not finite at the first parameters. Scale x by `input_scale`.")
+    history: list[EpochRecord] = []
+    best, best_epoch, lowest = params, 0, math.inf
+
+    def after_iteration(vector: Floats) -> None:
+        nonlocal params, best, best_epoch, lowest
+        params = at(vector)
+        history.append(_record(network, params, data, validation, len(history) + 1))
+        value = history[-1].val_loss
+        if value is None or value < lowest:
+            best, best_epoch, lowest = params, len(history), math.inf if value is None else value
+
+    limits = {"maxiter": int(iterations), "maxfun": 100 * int(iterations), "gtol": tolerance, "ftol": 64 * 2.0**-52}
+    settings: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "callback": after_iteration, "options": limits}
+    stopped: Stopped = "interrupted"
+    try:
+        result = minimize(objective, params.vector.astype(np.float64), **settings)
+        stopped = ("converged", "iterations", "no progress")[result.status]
+    except KeyboardInterrupt:
+        where = f"in iteration {len(history) + 1}; what there is so far is returned"
+        warnings.warn(f"fit_lbfgs: interrupted {where}. Go on with `params=run.params`.", RuntimeWarning, stacklevel=2)
+    return LBFGSRun(params, best, best_epoch, tuple(history), stopped)
+
+
+def _checked(network: Network, data: Dataset, validation: Dataset | None, seed: int, params: Params | None) -> Params:
+    where = "fit_lbfgs"
+    checks.instance(where, "network", network, Network)
+    for layer in network.layers:
+        if isinstance(layer, Dropout | BatchNorm) or getattr(layer, "max_norm", None) is not None:
+            rule = "must have no Dropout, BatchNorm or max_norm"
+            raise checks.problem(ValueError, where, "network", rule, repr(layer), "`fit` trains with these.")
+    if params is None:
+        checks.word(where, "seed", seed)
+        params = init_params(network, seed, np.float64)
+    check_model(where, network, params)
+    checks.finite(where, "params", params.vector)
+    parts = {"data": data} if validation is None else {"data": data, "validation": validation}
+    for name, part in parts.items():
+        check_data(where, name, network, part, params.dtype)
+        check_finite(where, "x" if name == "data" else "validation.x", network, part, params.dtype)
+    return params
+
+
+def _objective(network: Network, params: Params, data: Dataset) -> tuple[float, Floats]:
+    """The objective and its gradient, from pieces: each has its share of the weights."""
+    rows = weighted_rows(data)
+    total, value, gradient = 0.0, 0.0, np.zeros(params.layout.size)
+    for tile in tiles(len(rows)):
+        x, y, w = data.take(rows[tile])
+        weight = float(len(y) if w is None else w.sum(dtype=np.float64))
+        batch = Prepared(cast_x(network, x, params.dtype), cast_y(network, y, params.dtype), w)
+        loss, _, g = backprop(network, params, batch, None)
+        total += weight
+        value += weight * loss
+        gradient += weight * g.vector.astype(np.float64)
+    return value / total + penalties(network, params), gradient / total
+
+
+def _record(network: Network, params: Params, data: Dataset, validation: Dataset | None, number: int) -> EpochRecord:
+    seen = evaluate(network, params, data)
+    record = EpochRecord(number, seen.loss, seen.accuracy)
+    if validation is None:
+        return record
+    held = evaluate(network, params, validation)
+    return attrs.evolve(record, val_loss=held.loss, val_accuracy=held.accuracy, val_r2=held.r2)

@@ -1,0 +1,115 @@
+"""Specs as plain dictionaries, which JSON can hold, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import attrs
+
+from fnn import (
+    activations,
+    adam,
+    averages,
+    checks,
+    initializers,
+    layers,
+    losses,
+    network,
+    optimizers,
+    randomness,
+    runs,
+    schedules,
+)
+from fnn.arrays import Spec
+
+ROOMS = (activations, adam, averages, initializers, layers, losses, network, optimizers, randomness, runs, schedules)
+
+
+def to_dict(spec: object) -> dict[str, Any]:
+    """A spec as a dictionary of plain values: its class by name under "spec", and every setting, defaults too.
+
+    Args:
+        spec: a network, a layer, an optimizer, a recipe, …, or a user's own frozen record; of specs, numbers, texts
+            and tuples.
+
+    Raises:
+        TypeError: for what is no spec, or holds something else.
+        ValueError: for a number that is not finite, which JSON cannot hold.
+
+    >>> import json, fnn
+    >>> json.dumps(fnn.to_dict(fnn.Dropout(0.5)))
+    '{"spec": "Dropout", "rate": 0.5}'
+    """
+    if not checks.is_record(spec, ()):
+        raise checks.problem(TypeError, "to_dict", "spec", "must be a spec such as Adam()", checks.show(spec))
+    return {
+        "spec": type(spec).__name__,
+        **{alias: _plain(getattr(spec, name)) for alias, name in _settings(type(spec)).items()},
+    }
+
+
+def _settings(kind: type) -> dict[str, str]:
+    """The settings of a record, attrs' or a dataclass: the argument for each, and the name of its field."""
+    fields: Any = attrs.fields(kind) if attrs.has(kind) else dataclasses.fields(kind)
+    return {getattr(field, "alias", field.name): field.name for field in fields if field.init}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise checks.problem(ValueError, "to_dict", "spec", "must hold finite numbers", str(value))
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    return to_dict(value)
+
+
+def from_dict(value: dict[str, Any], *own: type) -> Any:
+    """The spec that `to_dict` made a dictionary of: equal to it.
+
+    Args:
+        value: the dictionary, as it was made or as it came back from JSON. A setting that it lacks is the default.
+        own: the classes of a user's own specs, found by their names.
+
+    Returns:
+        The spec, checked as when it is made.
+
+    Raises:
+        TypeError, ValueError: for a class or a setting that is not known, or a setting that is refused.
+
+    >>> import fnn
+    >>> fnn.from_dict({"spec": "Dense", "units": 10, "activation": {"spec": "Tanh"}})
+    Dense(10, activation=Tanh())
+    """
+    kinds = {name: kind for room in ROOMS for name, kind in vars(room).items() if _is_ours(kind)}
+    for kind in own:
+        is_record = isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
+        if not is_record or kind.__name__ in kinds:
+            rule = "must be frozen records of one's own, each with a name that no other has"
+            raise checks.problem(TypeError, "from_dict", "own", rule, checks.show(kind))
+        kinds[kind.__name__] = kind
+    checks.instance("from_dict", "value", value, dict)
+    return _made(value, kinds)
+
+
+def _is_ours(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Spec) and attrs.has(kind)
+
+
+def _made(value: Any, kinds: dict[str, type]) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_made(item, kinds) for item in value)
+    if not isinstance(value, dict):
+        return value
+    name = value.get("spec")
+    if not isinstance(name, str) or name not in kinds:
+        rule, fix = "must have under 'spec' the name of a known class", "Give a class of your own after `value`."
+        raise checks.problem(ValueError, "from_dict", "value", rule, checks.show(name), fix)
+    settings = {key: _made(item, kinds) for key, item in value.items() if key != "spec"}
+    unknown = settings.keys() - _settings(kinds[name]).keys()
+    if unknown:
+        rule = f"must have settings of {name} only, {', '.join(_settings(kinds[name])) or 'of which there are none'}"
+        raise checks.problem(ValueError, "from_dict", "value", rule, repr(min(unknown)))
+    return kinds[name](**settings)
