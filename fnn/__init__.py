@@ -92,7 +92,8 @@ from fnn.passes import forward, grads, loss, loss_and_grads, predict, predict_pr
 from fnn.preprocessing import Standardizer, class_weights, one_hot, standardize, standardizer
 from fnn.probabilities import Calibration, calibration, log_loss, top_k_accuracy
 from fnn.randomness import Address, Key
-from fnn.runs import EpochRecord, Monitor, Recipe, TrainState, history_table, log_table, start
+from fnn.reports import history_table, log_table
+from fnn.runs import EpochRecord, Monitor, Recipe, TrainState, start
 from fnn.schedules import (
     Constant,
     Cosine,

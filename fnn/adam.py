@@ -10,8 +10,7 @@ import numpy as np
 
 from fnn import kernels, settings
 from fnn.arrays import Floats, State, sealed
-from fnn.descent import COUNT, RATE, Descent, S, nonzero, own
-from fnn.params import Params
+from fnn.descent import COUNT, RATE, Descent, S, named, nonzero
 from fnn.schedules import Schedule
 
 
@@ -73,22 +72,7 @@ class Adam(TwoMoments[AdamState]):
         return kernels.adam(w, g, state.m, state.v, *self.coefficients(rate, state.step + 1, w.dtype))
 
 
-def adam_init(adam: Adam, params: Params) -> AdamState:
-    """The state of `Adam` before its first step: both moments 0.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("adam_init", adam, Adam).init(params)
-
-
-def adam_step(adam: Adam, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
-    """One step of `Adam` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("adam_step", adam, Adam).step(params, state, g)
+adam_init, adam_step = named(Adam)
 
 
 @attrs.frozen(cache_hash=True, repr=False)
@@ -123,22 +107,7 @@ class AdamW(TwoMoments[AdamState]):
         return kernels.adam(w, g, state.m, state.v, *coefficients, keep=1 - rate * self.weight_decay)
 
 
-def adamw_init(adamw: AdamW, params: Params) -> AdamState:
-    """The state of `AdamW` before its first step: both moments 0.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("adamw_init", adamw, AdamW).init(params)
-
-
-def adamw_step(adamw: AdamW, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
-    """One step of `AdamW` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("adamw_step", adamw, AdamW).step(params, state, g)
+adamw_init, adamw_step = named(AdamW)
 
 
 @attrs.frozen(cache_hash=True, repr=False)
@@ -170,22 +139,7 @@ class NAdam(TwoMoments[AdamState]):
         return kernels.adam(w, g, state.m, state.v, *self.coefficients(rate, t, w.dtype), ahead=ahead)
 
 
-def nadam_init(nadam: NAdam, params: Params) -> AdamState:
-    """The state of `NAdam` before its first step: both moments 0.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("nadam_init", nadam, NAdam).init(params)
-
-
-def nadam_step(nadam: NAdam, params: Params, state: AdamState, g: Params) -> tuple[Params, AdamState]:
-    """One step of `NAdam` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("nadam_step", nadam, NAdam).step(params, state, g)
+nadam_init, nadam_step = named(NAdam)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -232,19 +186,4 @@ class AMSGrad(TwoMoments[AMSGradState]):
         return kernels.adam(w, g, state.m, state.v, *coefficients, most=state.most)
 
 
-def amsgrad_init(amsgrad: AMSGrad, params: Params) -> AMSGradState:
-    """The state of `AMSGrad` before its first step: all three moments 0.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("amsgrad_init", amsgrad, AMSGrad).init(params)
-
-
-def amsgrad_step(amsgrad: AMSGrad, params: Params, state: AMSGradState, g: Params) -> tuple[Params, AMSGradState]:
-    """One step of `AMSGrad` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("amsgrad_step", amsgrad, AMSGrad).step(params, state, g)
+amsgrad_init, amsgrad_step = named(AMSGrad)

@@ -135,10 +135,48 @@ class Descent(Spec, Generic[S]):
         return rate
 
 
-def own(function: str, optimizer: Descent[S], kind: type) -> Descent[S]:
-    """The optimizer, refused where it is not that of the function."""
-    checks.exactly(function, "optimizer", optimizer, kind, f"`fnn.{function.split('_')[1]}` takes any optimizer.")
-    return optimizer
+class Init(Protocol[S]):
+    """An optimizer's own init."""
+
+    def __call__(self, optimizer: Descent[S], params: Params) -> S:
+        """The state before the first step."""
+
+
+class Step(Protocol[S]):
+    """An optimizer's own step."""
+
+    def __call__(self, optimizer: Descent[S], params: Params, state: S, g: Params) -> tuple[Params, S]:
+        """The parameters and the state after one more step."""
+
+
+def named(kind: type[Descent[S]]) -> tuple[Init[S], Step[S]]:
+    """The functions by an optimizer's own name, `adam_init` and `adam_step` for `Adam`, which take no other."""
+    name = kind.__name__.lower()
+
+    def init(optimizer: Descent[S], params: Params) -> S:
+        checks.exactly(f"{name}_init", "optimizer", optimizer, kind, "`fnn.init` takes any optimizer.")
+        return optimizer.init(params)
+
+    def step(optimizer: Descent[S], params: Params, state: S, g: Params) -> tuple[Params, S]:
+        checks.exactly(f"{name}_step", "optimizer", optimizer, kind, "`fnn.step` takes any optimizer.")
+        return optimizer.step(params, state, g)
+
+    docs = (
+        f"""The state of `{kind.__name__}` before its first step: every moment is 0.
+
+    Raises:
+        TypeError: for another optimizer, or params that are no `Params`.
+    """,
+        f"""One step of `{kind.__name__}` along the gradient g: the new parameters and the new state.
+
+    Raises:
+        TypeError, ValueError: for parts that do not fit each other.
+    """,
+    )
+    for function, doc in zip((init, step), docs, strict=True):
+        function.__name__ = function.__qualname__ = f"{name}_{function.__name__}"
+        function.__module__, function.__doc__ = kind.__module__, doc
+    return init, step
 
 
 def nonzero(epsilon: float, dtype: np.dtype[Any]) -> float:

@@ -15,8 +15,7 @@ import attrs
 
 from fnn import kernels, settings
 from fnn.arrays import Floats, State, sealed
-from fnn.descent import COUNT, RATE, Descent, nonzero, own
-from fnn.params import Params
+from fnn.descent import COUNT, RATE, Descent, named, nonzero
 from fnn.schedules import Schedule
 
 
@@ -55,22 +54,7 @@ class SGD(Descent[SGDState]):
         return (kernels.sgd(w, g, rate),)
 
 
-def sgd_init(sgd: SGD, params: Params) -> SGDState:
-    """The state of `SGD` before its first step.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("sgd_init", sgd, SGD).init(params)
-
-
-def sgd_step(sgd: SGD, params: Params, state: SGDState, g: Params) -> tuple[Params, SGDState]:
-    """One step of `SGD` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("sgd_step", sgd, SGD).step(params, state, g)
+sgd_init, sgd_step = named(SGD)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -116,22 +100,7 @@ class Momentum(Descent[MomentumState]):
         return kernels.momentum(w, g, state.v, rate, self.momentum, self.nesterov)
 
 
-def momentum_init(momentum: Momentum, params: Params) -> MomentumState:
-    """The state of `Momentum` before its first step: no velocity.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("momentum_init", momentum, Momentum).init(params)
-
-
-def momentum_step(momentum: Momentum, params: Params, state: MomentumState, g: Params) -> tuple[Params, MomentumState]:
-    """One step of `Momentum` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("momentum_step", momentum, Momentum).step(params, state, g)
+momentum_init, momentum_step = named(Momentum)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -177,22 +146,7 @@ class RMSProp(Descent[RMSPropState]):
         return kernels.rmsprop(w, g, state.v, rate, self.decay, 1 - self.decay, epsilon)
 
 
-def rmsprop_init(rmsprop: RMSProp, params: Params) -> RMSPropState:
-    """The state of `RMSProp` before its first step: v = 0.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("rmsprop_init", rmsprop, RMSProp).init(params)
-
-
-def rmsprop_step(rmsprop: RMSProp, params: Params, state: RMSPropState, g: Params) -> tuple[Params, RMSPropState]:
-    """One step of `RMSProp` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("rmsprop_step", rmsprop, RMSProp).step(params, state, g)
+rmsprop_init, rmsprop_step = named(RMSProp)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -236,22 +190,7 @@ class AdaGrad(Descent[AdaGradState]):
         return kernels.rmsprop(w, g, state.v, rate, 1, 1, nonzero(self.epsilon, w.dtype))
 
 
-def adagrad_init(adagrad: AdaGrad, params: Params) -> AdaGradState:
-    """The state of `AdaGrad` before its first step: v = 0.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("adagrad_init", adagrad, AdaGrad).init(params)
-
-
-def adagrad_step(adagrad: AdaGrad, params: Params, state: AdaGradState, g: Params) -> tuple[Params, AdaGradState]:
-    """One step of `AdaGrad` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("adagrad_step", adagrad, AdaGrad).step(params, state, g)
+adagrad_init, adagrad_step = named(AdaGrad)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -299,19 +238,4 @@ class Lion(Descent[LionState]):
         return kernels.lion(w, g, state.m, rate, self.beta1, self.beta2, 1 - rate * self.weight_decay)
 
 
-def lion_init(lion: Lion, params: Params) -> LionState:
-    """The state of `Lion` before its first step: m = 0.
-
-    Raises:
-        TypeError: for another optimizer, or params that are no `Params`.
-    """
-    return own("lion_init", lion, Lion).init(params)
-
-
-def lion_step(lion: Lion, params: Params, state: LionState, g: Params) -> tuple[Params, LionState]:
-    """One step of `Lion` along the gradient g: the new parameters and the new state.
-
-    Raises:
-        TypeError, ValueError: for parts that do not fit each other.
-    """
-    return own("lion_step", lion, Lion).step(params, state, g)
+lion_init, lion_step = named(Lion)

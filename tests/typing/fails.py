@@ -52,8 +52,8 @@ fnn.forward(params, x)  # E: Missing positional argument "network" in call to "f
 fnn.evaluate(params, data)  # E: Missing positional argument "network" in call to "evaluate"
 fnn.train_step(next(fnn.batches(data)), run)  # E: "Batch"; expected "TrainState" # E: "TrainState"; expected "Batch"
 fnn.adam_step(adam, params, params, state)  # E: "Params"; expected "AdamState" # E: "AdamState"; expected "Params"
-fnn.adam_step(params, adam, state, params)  # E: "Params"; expected "Adam" # E: "Adam"; expected "Params"
-fnn.sgd_step(fnn.SGD(), params, state, params)  # E: Argument 3 to "sgd_step" has incompatible type "AdamState"
+fnn.adam_step(params, adam, state, params)  # E: "Params"; expected "Descent[AdamState]" # E: "Adam"; expected "Params"
+fnn.sgd_step(fnn.SGD(), params, state, params)  # E: "AdamState"; expected "SGDState"
 fnn.Network((fnn.Dense(3),), 4, "mse")  # E: "tuple[Dense]"; expected "int" # E: "int"; expected "Iterable[Layer]"
 
 # A value of another kind.
