@@ -21,56 +21,61 @@ from fnn.tables import table
 
 @attrs.frozen
 class LayerSummary:
-    """One layer: its spec in short, the shapes of its tensors, its outputs, and how many numbers it trains."""
+    """One layer: its spec in short, the shapes of its tensors, its outputs, the numbers it trains, and its bytes."""
 
     layer: str
     weight: str
     bias: str
     outputs: int
     parameters: int
+    bytes: int
 
 
 @attrs.frozen
 class Summary:
-    """A network's layers and the number of its trained parameters; prints as a table.
+    """A network's layers, and the number and the bytes of its parameters; prints as a table.
 
     Attributes:
         layers: one `LayerSummary` each.
         parameters: how many numbers are trained.
+        bytes: how many bytes these and the running statistics take in float32; in float64 twice as many. Adam keeps two
+            more such vectors.
     """
 
     layers: tuple[LayerSummary, ...]
     parameters: int
+    bytes: int
 
     def __str__(self) -> str:
         rows = [list(attrs.astuple(layer)) for layer in self.layers]
         return table(
-            ["layer", "weight", "bias", "outputs", "parameters"],
-            [*rows, ["total", "", "", "", self.parameters]],
+            ["layer", "weight", "bias", "outputs", "parameters", "bytes"],
+            [*rows, ["total", "", "", "", self.parameters, self.bytes]],
         )
 
 
 def summary(network: Network) -> Summary:
-    """The network's layers, the shapes of their weights and biases, and how many numbers are trained.
+    """The network's layers, the shapes of their weights and biases, and how many numbers and bytes these are.
 
     Raises:
         TypeError: for what is no `Network`.
 
     >>> import fnn
     >>> print(fnn.summary(fnn.mlp(784, 256, 128, 10)))
-    layer           weight  bias  outputs  parameters
-    Dense relu     784×256   256      256     200,960
-    Dense relu     256×128   128      128      32,896
-    Dense softmax   128×10    10       10       1,290
-    total                                     235,146
+    layer           weight  bias  outputs  parameters    bytes
+    Dense relu     784×256   256      256     200,960  803,840
+    Dense relu     256×128   128      128      32,896  131,584
+    Dense softmax   128×10    10       10       1,290    5,160
+    total                                     235,146  940,584
     """
     checks.instance("summary", "network", network, Network)
     layers = []
     for layer, shapes, outputs in zip(network.layers, network.layout.layers, network.widths[1:], strict=True):
         weight, bias = ("-" if shape == (0,) else "×".join(map(str, shape)) for shape in (shapes.weight, shapes.bias))
         count = math.prod(shapes.weight) + math.prod(shapes.bias)
-        layers.append(LayerSummary(_short(layer), weight, bias, outputs, count))
-    return Summary(tuple(layers), network.layout.size)
+        size = 4 * (count + math.prod(shapes.mean) + math.prod(shapes.variance))
+        layers.append(LayerSummary(_short(layer), weight, bias, outputs, count, size))
+    return Summary(tuple(layers), network.layout.size, sum(layer.bytes for layer in layers))
 
 
 def _short(layer: Any) -> str:

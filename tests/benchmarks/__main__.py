@@ -1,4 +1,4 @@
-"""A training step of fnn against PyTorch's eager loop, or an earlier fnn, in turns: `python -m tests.benchmarks --help`.
+"""A training step of fnn beside PyTorch's eager loop, or an earlier fnn: `python -m tests.benchmarks --help`.
 
 Each library has a process of its own, started once and asked for one epoch at a time, so that the two meet the
 same machine minute by minute. The figure is microseconds a step over a whole epoch: for fnn a whole `fit` call.
