@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
-FROM_TRAINING = {"0.9722"}  # which another processor's last bits may change
+FROM_TRAINING = {"0.9722", "0.9528"}  # which another processor's last bits may change
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*(?:e-?\d+)?")
 
 
@@ -60,7 +60,7 @@ def test_every_block_runs_and_prints_what_it_says() -> None:
                 checked += 1
         else:
             assert out.getvalue().startswith("epoch    loss")
-    assert checked == 5
+    assert checked == 7
 
 
 def test_the_first_code_is_within_ten_lines_and_the_whole_within_two_hundred() -> None:
@@ -71,7 +71,7 @@ def test_the_first_code_is_within_ten_lines_and_the_whole_within_two_hundred() -
     assert len(lines) <= 200
 
 
-@pytest.mark.parametrize("name", ["digits.py", "mnist.py"])
+@pytest.mark.parametrize("name", ["digits.py", "mnist.py", "regularization.py"])
 def test_an_example_has_help_and_is_short(name: str) -> None:
     path = ROOT / "examples" / name
     result = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True)
