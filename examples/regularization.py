@@ -3,7 +3,6 @@
 # %%
 import argparse
 
-import attrs
 import numpy as np
 
 import fnn
@@ -36,9 +35,12 @@ accuracies: dict[str, list[float]] = {way: [] for way in ways}
 for seed in range(options.seeds):
     few = fnn.split(train, 1000 / len(train), seed=seed)[1]
     for way, spec in ways.items():
-        held_out = {"validation": 0.2, "patience": 10} if way == "early stopping" else {}
-        run = fnn.fit(spec, few, optimizer=fnn.Adam(1e-3), epochs=options.epochs, seed=seed, **held_out)
-        params = run.best if held_out else run.params
+        early = way == "early stopping"
+        run = fnn.fit(
+            spec, few, optimizer=fnn.Adam(1e-3), epochs=options.epochs, seed=seed,
+            validation=0.2 if early else None, patience=10 if early else None,
+        )  # fmt: skip
+        params = run.best if early else run.params
         accuracies[way].append(fnn.evaluate(spec, params, test).accuracy or 0.0)
 
 # %%
