@@ -26,5 +26,5 @@ print(fnn.history_table(run), end="\n\n")
 # %% The test: images that the training never saw, and the parameters of the best epoch.
 result = fnn.evaluate(network, run.best, test)
 print(f"test accuracy {result.accuracy:.4f}, loss {result.loss:.4f} after epoch {run.best_epoch}", end="\n\n")
-x, y, _ = test.take(slice(None))
+x, y, _ = test.take()
 print(fnn.classification_report(y, fnn.predict(network, run.best, x)))

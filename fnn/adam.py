@@ -112,9 +112,9 @@ adamw_init, adamw_step = named(AdamW)
 
 @attrs.frozen(cache_hash=True, repr=False)
 class NAdam(TwoMoments[AdamState]):
-    """Adam with Nesterov's look ahead: θ ← θ − η n̂ / (√v̂ + ε) (Dozat 2016, algorithm 2).
+    """Adam with Nesterov's look ahead: θ ← θ − η m̄ / (√v̂ + ε) (Dozat 2016, algorithm 2).
 
-    n̂ = β₁ m / (1 − β₁ᵗ⁺¹) + (1 − β₁) g / (1 − β₁ᵗ): the next step's momentum and this step's gradient. β₁ is the
+    m̄ = β₁ m / (1 − β₁ᵗ⁺¹) + (1 − β₁) g / (1 − β₁ᵗ): the next step's momentum and this step's gradient. β₁ is the
     same at every step, as in Optax; PyTorch and Keras let it grow by a schedule of their own.
 
     Args:
@@ -161,9 +161,10 @@ class AMSGradState(State):
 
 @attrs.frozen(cache_hash=True, repr=False)
 class AMSGrad(TwoMoments[AMSGradState]):
-    """Adam whose rates never grow: v̂ is the largest v so far, over 1 − β₂ᵗ (Reddi, Kale and Kumar 2018, algorithm 2).
+    """Adam with the largest v so far in place of v (Reddi, Kale and Kumar 2018, algorithm 2).
 
-    The bias corrections, which the paper leaves out, are Adam's: of m, and of the largest v, as in PyTorch.
+    The bias corrections, which the paper leaves out, are Adam's, of m and of the largest v, as in PyTorch; with them
+    the rates may still grow at first.
 
     Args:
         learning_rate: at least 0, or a schedule.

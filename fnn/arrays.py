@@ -80,7 +80,9 @@ class Spec:
 
 
 def _shown(value: object) -> str:
-    return f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else repr(value)
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    return str(value.tolist()) if value.size <= 4 else f"{value.dtype}{list(value.shape)}"
 
 
 class State:
@@ -115,8 +117,9 @@ def field_names(kind: type) -> list[str]:
 def digest(state: object) -> str:
     """A hash of the exact numbers in a record: 32 hexadecimal digits, in one line.
 
-    Two states are the same when their digests are. Every field counts but a run's `stopped`: the bytes, shape and
-    dtype of each array, each float to its last bit, each setting of a spec, whatever the records are nested in.
+    Two states are the same when their digests are. Every field counts but why a run stopped and the seconds in its
+    history: the bytes, shape and dtype of each array, each float to its last bit, each setting of a spec, whatever the
+    records are nested in.
 
     Args:
         state: a `Params`, an optimizer's state, a `TrainState`, a spec, an array, or a tuple of these.
@@ -139,12 +142,13 @@ def digest(state: object) -> str:
 
 def _feed(update: Callable[[bytes], None], value: Any) -> None:
     if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "buif" or isinstance(value, np.ma.MaskedArray):
+        if value.dtype.kind not in "buif" or value.dtype.itemsize > 8 or isinstance(value, np.ma.MaskedArray):
             got = f"{'a masked array' if isinstance(value, np.ma.MaskedArray) else 'an array'} of {value.dtype}"
             raise TypeError(f"digest: `state` must hold arrays of exact numbers, got {got}.")
         update(f"array {value.dtype.str} {value.shape};".encode())
         update(np.ascontiguousarray(value).tobytes())
-    elif hasattr(value, "tocsr"):
+    elif hasattr(type(value), "tocsr"):
+        value = value.tocsr()
         update(f"sparse {value.shape};".encode())
         _feed(update, (value.data, value.indices, value.indptr))
     elif attrs.has(type(value)) or dataclasses.is_dataclass(value):

@@ -20,7 +20,8 @@ class Average(Spec):
     θ̄ₙ = Σ decayⁿ⁻ⁱ θᵢ / Σ decayⁿ⁻ⁱ, i = 1 … n: below 1 the exponential moving average of Polyak's kind, corrected
     for its beginning as Adam's moments are (Kingma and Ba 2015, section 7.2), taken after each step; with 1 the
     plain mean, taken after each epoch (stochastic weight averaging: Izmailov et al. 2018, algorithm 1).
-    Running statistics are averaged alike.
+    Running statistics are averaged alike; algorithm 1 computes them anew from the data instead, which differs where
+    the parameters that are averaged lie far apart.
 
     Args:
         decay: in (0, 1].

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import reprlib
-from collections.abc import Collection
+import sys
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 import attrs
@@ -65,7 +66,8 @@ def exactly(where: str, name: str, value: object, kind: type, fix: str) -> None:
 
 def _a(kind: type) -> str:
     name = kind.__name__
-    return f"{'an' if name[0] in 'aeiouAEIO' or name[:2] in ('RM', 'SG', 'nd') else 'a'} {name}"  # an SGD
+    spelled = name[:2] in ("LB", "MA", "MS", "NA", "RM", "SG", "nd")  # an SGD
+    return f"{'an' if name[0] in 'aeiouAEIO' or spelled else 'a'} {name}"
 
 
 def _kind_of(value: object) -> str:
@@ -86,12 +88,18 @@ def word(where: str, name: str, value: object) -> None:
         raise problem(kind, where, name, "must be an integer from 0 to 2**64 - 1", show(value))
 
 
-def fraction(where: str, name: str, value: object) -> None:
-    """Refuse a value that is not a number between 0 and 1, both excluded."""
-    is_number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
-    if not is_number or not 0 < value < 1:  # type: ignore[operator]  # it is a number
-        kind = ValueError if is_number else TypeError
-        raise problem(kind, where, name, "must be a number in (0, 1)", show(value))
+def number(where: str, name: str, value: Any, rule: str, holds: Callable[[float], bool]) -> float:
+    """The value as a float, refused unless it is a finite number for which `holds`; `rule` says so."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    is_number = isinstance(plain, int | float) and not isinstance(plain, bool)
+    if not is_number or not abs(plain) <= sys.float_info.max or not holds(plain):
+        raise problem(ValueError if is_number else TypeError, where, name, f"must be a {rule}", show(value))
+    return float(plain)
+
+
+def fraction(where: str, name: str, value: object) -> float:
+    """The value as a float, refused unless it is between 0 and 1, both excluded."""
+    return number(where, name, value, "number in (0, 1)", lambda value: 0 < value < 1)
 
 
 def choice(where: str, name: str, value: object, options: Collection[object]) -> None:
@@ -155,7 +163,7 @@ def finite(where: str, name: str, array: Any, first_row: int = 0) -> None:
 
 def is_sparse(value: object) -> bool:
     """Whether the value is one of scipy's sparse arrays."""
-    return hasattr(value, "tocsr") and not isinstance(value, type)
+    return hasattr(type(value), "tocsr")
 
 
 def rows(where: str, name: str, value: Any, columns: int | None) -> Array:
@@ -168,6 +176,10 @@ def rows(where: str, name: str, value: Any, columns: int | None) -> Array:
 
         array = csr_array(value)
         numeric(where, name, array.data)
+        within = not array.nnz or 0 <= array.indices.min() <= array.indices.max() < array.shape[1]
+        if not within or (np.diff(array.indptr) < 0).any():
+            rule = f"must have indices from 0 to {array.shape[1] - 1} in rows one after the other"
+            raise problem(ValueError, where, name, rule, "others")
         if not array.has_canonical_format:  # duplicates are added up in their own dtype
             array = array.copy()
             array.sum_duplicates()

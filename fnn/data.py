@@ -39,7 +39,7 @@ def load_csv(path: str | os.PathLike[str], header: bool = False) -> Dataset:
     r"""The rows of a file of comma-separated numbers, whose first column is the label or target.
 
     Columns of whole numbers from 0 to 255 become uint8, others float32, all of them alike. Targets become int64 where
-    each is a whole number (7, 7.0 and 7e0 alike, up to 2⁵³), float64 where each is a number, as of a regression;
+    each is a whole number (7, 7.0 and 7e0 alike, below 2⁵³), float64 where each is a number, as of a regression;
     else they are names, and become their places in sorted order. A name, or any cell, may be in double quotes. Blank
     lines are passed over. A file of pixels takes little more than twice the memory of the result.
 
@@ -93,10 +93,10 @@ def load_csv(path: str | os.PathLike[str], header: bool = False) -> Dataset:
     if not header and numbers[0] is None and numbers[1:] and None not in numbers[1:]:  # columns named 0, 1, 2, …
         raise names
     if None in numbers:
-        y = np.unique(labels, return_inverse=True)[1]
+        y = np.unique(np.array(labels, object), return_inverse=True)[1]
     else:
         y = np.array(numbers)
-        if (y == np.floor(y)).all() and np.abs(y).max() <= 2**53:
+        if (y == np.floor(y)).all() and np.abs(y).max() < 2**53:  # from there on two whole numbers may be one float
             y = y.astype(np.int64)
     return Dataset(np.concatenate(pieces), y)
 
@@ -138,16 +138,20 @@ def _number(cell: str) -> float | None:
 
 def _rows(path: str, piece: list[tuple[int, str]], columns: int) -> tuple[list[str], Array]:
     """The labels and the numbers of some lines."""
-    cut = [line[1:].partition('",') if line[0] == '"' else line.partition(",") for _, line in piece]
+    if any('"' in line for _, line in piece):  # loadtxt takes "1"2 for 12
+        every = [_cells(path, number, line) for number, line in piece]
+        cut = [(cells[0], ",", ",".join(cells[1:]) if len(cells) == columns else "") for cells in every]
+    else:
+        cut = [line.partition(",") for _, line in piece]
     labels, rests = [label.strip() for label, _, _ in cut], [rest for _, _, rest in cut]
     if all(rests) and all(label and math.isfinite(_number(label) or 0) for label in labels):
         try:
-            x = _compact(np.loadtxt(rests, delimiter=",", quotechar='"', comments=None, ndmin=2))
+            x = _compact(np.loadtxt(rests, delimiter=",", comments=None, ndmin=2))
             if x.shape == (len(piece), columns - 1) and np.isfinite(x).all():
                 return labels, x
         except ValueError:
             pass
-    raise next(_faults(path, piece, columns))
+    raise next(_faults(path, piece, columns), _bad_file(path, "must hold numbers", f"others after line {piece[0][0]}"))
 
 
 def _faults(path: str, piece: list[tuple[int, str]], columns: int) -> Iterator[Exception]:

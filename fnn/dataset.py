@@ -44,7 +44,7 @@ class Dataset(State):
     is used. The arrays that were given must not be changed while the data set is in use. A data frame's columns are
     taken in the order they come; whoever names columns checks them.
 
-    `data.x` and `data.y` are always all rows; those that count are `x, y, sample_weight = data.take(slice(None))`.
+    `data.x` and `data.y` are always all rows; those that count are `x, y, sample_weight = data.take()`.
 
     Args:
         x: shape (n, columns), n at least 1; booleans, integers or floats, all finite. A memory-mapped file is looked
@@ -69,7 +69,7 @@ class Dataset(State):
     y: Array = attrs.field(converter=_given)
     sample_weight: Array | None = attrs.field(default=None, converter=_given_or_none)
     rows: Ints | None = attrs.field(default=None, converter=_given_or_none)
-    _finite_x: Array | None = attrs.field(default=None, metadata={"digest": False})
+    _finite_x: Array | None = attrs.field(default=None, alias="_finite_x", metadata={"digest": False})
 
     def __attrs_post_init__(self) -> None:
         known = self.x is self._finite_x  # handed on with it by evolve: a large file is looked through once
@@ -109,14 +109,14 @@ class Dataset(State):
         """The weights of the rows that count, or None."""
         return self.sample_weight if self.sample_weight is None or self.rows is None else self.sample_weight[self.rows]
 
-    def take(self, index: slice | Ints) -> tuple[Array, Array, Array | None]:
-        """x, y and the weights of some of the rows that count, by their place among them."""
+    def take(self, index: slice | Ints = slice(None)) -> tuple[Array, Array, Array | None]:
+        """x, y and the weights of the rows that count, or of some by their place among them."""
         rows = index if self.rows is None else self.rows[index]
         w = None if self.sample_weight is None else self.sample_weight[rows]
         return self.x[rows], self.y[rows], w
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Batch(State):
     """What one step is made of: from `batches`, or of one's own.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import attrs
@@ -25,10 +25,11 @@ class Optimizer(Protocol):
         """The state before the first step."""
 
     def step(self, params: Params, state: Any, g: Params) -> tuple[Params, Any]:
-        """The parameters and the state after one more step along the gradient g."""
+        """The parameters and the state after one more step along the gradient g.
 
-
-valid_optimizer = settings.part((), "init", "step")
+        The parameters are of the dtype and layout of those given, `attrs.evolve(params, vector=…)`; in training their
+        running statistics become g's.
+        """
 
 
 def init(optimizer: Optimizer, params: Params) -> Any:
@@ -67,10 +68,15 @@ def step(optimizer: Optimizer, params: Params, state: Any, g: Params) -> tuple[P
     return optimizer.step(params, state, g)
 
 
-def _check_optimizer(where: str, optimizer: Optimizer) -> None:
+def _check_optimizer(where: str, optimizer: object) -> None:
     if not checks.is_record(optimizer, ("init", "step")):
-        rule = "must be an optimizer such as Adam()"
-        raise checks.problem(TypeError, where, "optimizer", rule, checks.show(optimizer))
+        rule, fix = "must be an optimizer such as Adam()", settings.advice(optimizer, (), ("init", "step"))
+        raise checks.problem(TypeError, where, "optimizer", rule, checks.show(optimizer), fix)
+
+
+def valid_optimizer(spec: Any, field: Any, value: object) -> None:  # noqa: ARG001
+    """A validator: an optimizer."""
+    _check_optimizer(type(spec).__name__, value)
 
 
 RATE = settings.rate(settings.at_least_0)
@@ -79,7 +85,7 @@ COUNT = settings.integer(0)
 
 
 @attrs.frozen(cache_hash=True, repr=False)
-class Descent(Spec, Generic[S]):
+class Descent(Spec, ABC, Generic[S]):
     """What all optimizers share: a learning rate, the clipping of the gradient, and how a step begins and ends.
 
     A subclass has a `state_kind`, a record of the number of steps and then of moments, each a vector like the

@@ -1,4 +1,4 @@
-"""Layers: frozen specs with `shapes`, `draw`, `forward` and `backward`.
+"""Layers: frozen specs with an `activation`, `shapes`, `outputs`, `draw`, `forward` and `backward`.
 
 A layer makes z of x, and its activation makes a of z. `forward(p, x, key, index)` returns z and whatever
 `backward(p, kept, dz, g, to_x)` needs of it; `backward` writes the layer's gradient into `g`, the views of a
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from fnn import settings
+from fnn import checks, settings
 from fnn.activations import RECTIFIERS, Activation, Identity, resolve_activation, valid_activation
 from fnn.arrays import Floats, Spec
 from fnn.initializers import (
@@ -103,8 +103,12 @@ class Dense(Spec):
 
     def draw(self, p: LayerParams, inputs: int, seed: int, index: int) -> None:
         weight_init = self.weight_init or _default_init(self.activation)
-        p.weight[...] = weight_init.draw(p.weight.shape, inputs, self.units, Address(seed, INIT, (index, 0)))
-        p.bias[...] = self.bias_init.draw(p.bias.shape, inputs, self.units, Address(seed, INIT, (index, 1)))
+        for place, (target, part) in enumerate(((p.weight, weight_init), (p.bias, self.bias_init))):
+            drawn = part.draw(target.shape, inputs, self.units, Address(seed, INIT, (index, place)))
+            if np.shape(drawn) != target.shape:
+                rule = f"must return an array of shape {target.shape}"
+                raise checks.problem(ValueError, type(part).__name__, "draw", rule, checks.show(drawn))
+            target[...] = drawn
 
     def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Floats]:
         z = x @ p.weight
@@ -174,9 +178,9 @@ class Dropout(Spec):
 class LayerNorm(Spec):
     """Layer normalization: z = weight · (x − μ) / √(σ² + epsilon) + bias, a = activation(z) (Ba et al. 2016).
 
-    μ and σ² are the mean and the biased variance of each row's numbers (section 3.1), in training and in inference
-    alike: there are no running statistics, and a row does not depend on the batch that it is in. weight begins at
-    1 and bias at 0, one for each column. In a layer of one column z is the bias.
+    μ and σ² are the mean and the biased variance of each row's numbers (section 3, equation 3), in training and in
+    inference alike: there are no running statistics, and a row does not depend on the batch that it is in. weight
+    begins at 1 and bias at 0, one for each column. In a layer of one column z is the bias.
 
     Args:
         activation: a name, or a frozen record with value and vjp; it comes after the normalization.
@@ -208,6 +212,8 @@ class LayerNorm(Spec):
         normal, scale = kept
         np.add.reduce(dz * normal, axis=0, out=g.weight)
         np.add.reduce(dz, axis=0, out=g.bias)
+        if not to_x:
+            return dz
         d = dz * p.weight
         along = (d * normal).mean(axis=1, keepdims=True)
         dx: Floats = scale * (d - d.mean(axis=1, keepdims=True) - normal * along)

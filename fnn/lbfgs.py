@@ -17,13 +17,13 @@ from fnn.evaluation import evaluate
 from fnn.layers import BatchNorm, Dropout
 from fnn.network import Network, init_params
 from fnn.params import Params
-from fnn.passes import check_data, check_finite, check_model
+from fnn.passes import check_model, check_parts
 from fnn.runs import EpochRecord
 
 Stopped = Literal["converged", "iterations", "no progress", "interrupted"]
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class LBFGSRun(State):
     """What `fit_lbfgs` returns.
 
@@ -40,7 +40,12 @@ class LBFGSRun(State):
     best: Params
     best_epoch: int
     history: tuple[EpochRecord, ...]
-    stopped: Stopped
+    stopped: Stopped = attrs.field(metadata={"digest": False})
+
+    def __repr__(self) -> str:
+        last = [f"{name} {value}" for name, value in self.history[-1].quantities().items()] if self.history else []
+        parts = [f"{len(self.history)} iterations", f"best {self.best_epoch}", *last, f"stopped by {self.stopped}"]
+        return f"LBFGSRun({', '.join(parts)})"
 
 
 def fit_lbfgs(
@@ -56,14 +61,15 @@ def fit_lbfgs(
     """Minimize the objective, `loss` with its penalties, by L-BFGS with ten corrections (Liu and Nocedal 1989).
 
     For small data and small networks: no learning rate, no batches. Each evaluation goes through all rows, in pieces;
-    scipy's `minimize` (L-BFGS-B) does the rest. The same bytes come out again, as from `fit`.
+    scipy's `minimize` (L-BFGS-B: Byrd, Lu, Nocedal and Zhu 1995) does the rest. The same bytes come out
+    again, as from `fit`.
 
     Args:
         network: the spec; without `Dropout`, `BatchNorm` and max_norm: one function is minimized.
         data: to train on.
         iterations: at most so many, at least 1.
-        tolerance: converged when no number of the gradient is larger, above 0; or when an iteration lowers the
-            objective by less than 64 units in its last place.
+        tolerance: converged when no number of the gradient is larger, above 0; or when an iteration does not lower
+            the objective any more.
         validation: data to evaluate each iteration on, or None.
         seed: of the first parameters; 0 … 2⁶⁴ − 1.
         params: to begin from; None is `init_params(network, seed, np.float64)`. In float32 it ends earlier.
@@ -82,8 +88,7 @@ def fit_lbfgs(
 
     params = _checked(network, data, validation, seed, params)
     checks.count("fit_lbfgs", "iterations", iterations, 1)
-    if not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
-        raise checks.problem(ValueError, "fit_lbfgs", "tolerance", "must be a number above 0", checks.show(tolerance))
+    tolerance = checks.number("fit_lbfgs", "tolerance", tolerance, "finite number above 0", lambda value: value > 0)
     first = params
 
     def at(vector: Floats) -> Params:
@@ -100,13 +105,14 @@ def fit_lbfgs(
 
     def after_iteration(vector: Floats) -> None:
         nonlocal params, best, best_epoch, lowest
-        params = at(vector)
-        history.append(_record(network, params, data, validation, len(history) + 1))
+        reached = at(vector)
+        history.append(_record(network, reached, data, validation, len(history) + 1))
+        params = reached
         value = history[-1].val_loss
         if value is None or value < lowest:
             best, best_epoch, lowest = params, len(history), math.inf if value is None else value
 
-    limits = {"maxiter": int(iterations), "maxfun": 100 * int(iterations), "gtol": tolerance, "ftol": 64 * 2.0**-52}
+    limits = {"maxiter": int(iterations), "maxfun": 100 * int(iterations), "gtol": tolerance, "ftol": 0.0}
     settings: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "callback": after_iteration, "options": limits}
     stopped: Stopped = "interrupted"
     try:
@@ -130,10 +136,7 @@ def _checked(network: Network, data: Dataset, validation: Dataset | None, seed: 
         params = init_params(network, seed, np.float64)
     check_model(where, network, params)
     checks.finite(where, "params", params.vector)
-    parts = {"data": data} if validation is None else {"data": data, "validation": validation}
-    for name, part in parts.items():
-        check_data(where, name, network, part, params.dtype)
-        check_finite(where, "x" if name == "data" else "validation.x", network, part, params.dtype)
+    check_parts(where, network, params.dtype, data, validation)
     return params
 
 
@@ -143,7 +146,8 @@ def _objective(network: Network, params: Params, data: Dataset) -> tuple[float, 
     total, value, gradient = 0.0, 0.0, np.zeros(params.layout.size)
     for tile in tiles(len(rows)):
         x, y, w = data.take(rows[tile])
-        weight = float(len(y) if w is None else w.sum(dtype=np.float64))
+        w = None if w is None else w.astype(np.float64)
+        weight = float(len(y) if w is None else w.sum())
         batch = Prepared(cast_x(network, x, params.dtype), cast_y(network, y, params.dtype), w)
         loss, _, g = backprop(network, params, batch, None)
         total += weight

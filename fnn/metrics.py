@@ -50,7 +50,7 @@ class ClassificationReport:
         return table(["class", "precision", "recall", "f1", "support"], lines)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class ConfusionMatrix(State):
     """How often each class was taken for each; prints as a table.
 
@@ -220,6 +220,9 @@ def _pair(where: str, y: ArrayLike, predicted: ArrayLike, kinds: str, shapes: st
 
 def _integers(where: str, y: ArrayLike, predicted: ArrayLike, shapes: str) -> tuple[Array, Array]:
     true, guess = _pair(where, y, predicted, "ui", shapes)
+    for name, array in (("y", true), ("predicted", guess)):
+        if array.max() >= 2**63 - 1:  # one label more is needed
+            raise checks.problem(ValueError, where, name, "must be labels below 2**63 - 1", str(array.max()))
     return true.astype(np.int64), guess.astype(np.int64)  # uint64 and int64 together would be floats
 
 

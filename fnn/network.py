@@ -46,7 +46,7 @@ class Network(Spec):
 
     Args:
         inputs: the number of columns of x, at least 1.
-        layers: `Dense`, `Dropout` and `BatchNorm`, any number in any order, at least one.
+        layers: `Dense`, `Dropout`, `BatchNorm` and `LayerNorm`, any number in any order, at least one.
         loss: a name, or a frozen record with rows and vjp. "cross_entropy" wants softmax and
             "binary_cross_entropy" sigmoid as the last activation, or a user's own; the others go with any.
         input_scale: x is multiplied by it in every function, so that training and prediction on uint8 pixels
@@ -215,8 +215,8 @@ def pack_params(network: Network, arrays: Sequence[ArrayLike], dtype: DTypeLike 
     Args:
         network: the spec.
         arrays: in the order of the layers, weight (inputs, units) and bias (units,) of each dense layer;
-            weight, bias, running mean and running variance (units,) of each batch norm; nothing for dropout.
-            A weight stored as (units, inputs), as PyTorch does, goes in as `weight.T`.
+            weight, bias, running mean and running variance (units,) of each batch norm, the first two of each layer
+            norm; nothing for dropout. A weight stored as (units, inputs), as PyTorch does, goes in as `weight.T`.
         dtype: float32 or float64; None is float32 where all arrays are, else float64.
 
     Raises:

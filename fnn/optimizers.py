@@ -166,7 +166,7 @@ class AdaGradState(State):
 class AdaGrad(Descent[AdaGradState]):
     """AdaGrad: v ← v + g², θ ← θ − η g / (√v + ε) (Duchi, Hazan and Singer 2011, section 1.1, its diagonal form).
 
-    v begins at 0, as in PyTorch, not at 0.1 as in Keras, and ε is outside the root.
+    v begins at 0, as in PyTorch, not at 0.1 as in Keras and Optax, and ε is outside the root.
 
     Args:
         learning_rate: at least 0, or a schedule.
@@ -210,8 +210,8 @@ class LionState(State):
 class Lion(Descent[LionState]):
     """Lion: θ ← θ − η sign(β₁ m + (1 − β₁) g) − η λ θ, m ← β₂ m + (1 − β₂) g (Chen et al. 2023, algorithm 2).
 
-    Every number moves by η at each step, so η is three to ten times smaller than Adam's. The decay is
-    decoupled, and of the θ before the step, as in `AdamW`.
+    Every number whose sign is not 0 moves by η at each step, so η is three to ten times smaller than Adam's, and λ as
+    many times larger. The decay is decoupled, and of the θ before the step, as in `AdamW`.
 
     Args:
         learning_rate: at least 0, or a schedule.

@@ -242,6 +242,7 @@ def check_model(where: str, network: Network, params: Params) -> None:
     checks.instance(where, "network", network, Network)
     if not isinstance(params, Params):
         hint = "A run's are `run.params` and `run.best`." if hasattr(params, "best") else ""
+        hint = "Its parameters are `.params`." if hasattr(params, "params") and not hint else hint
         checks.instance(where, "params", params, Params, hint)
     if params.layout is not network.layout and params.layout != network.layout:
         rule = f"must be the network's ({network.layout.size:,} numbers in {len(network.layers)} layers)"
@@ -290,8 +291,12 @@ def check_data(where: str, name: str, network: Network, data: Dataset, dtype: np
     _finite_y(where, network, y, dtype, f"{prefix}y")
 
 
-def check_finite(where: str, name: str, network: Network, data: Dataset, dtype: np.dtype[Any]) -> None:
-    """Refuse data whose x overflows in the params' dtype; it is finite in its own."""
-    if data.x.dtype.kind == "f" and (data.x.dtype.itemsize > dtype.itemsize or abs(network.input_scale) > 1):
-        for tile in tiles(len(data)):
-            finite_x(where, network, data.take(tile)[0], dtype, tile.start, name)
+def check_parts(where: str, network: Network, dtype: np.dtype[Any], data: Dataset, validation: Dataset | None) -> None:
+    """Refuse data to train or to watch on that does not fit the network, or whose x overflows in the params' dtype."""
+    parts = {"data": data} if validation is None else {"data": data, "validation": validation}
+    for name, part in parts.items():
+        check_data(where, name, network, part, dtype)
+        if part.x.dtype.kind == "f" and (part.x.dtype.itemsize > dtype.itemsize or abs(network.input_scale) > 1):
+            for tile in tiles(len(part)):
+                x = part.take(tile)[0]
+                finite_x(where, network, x, dtype, tile.start, "x" if name == "data" else "validation.x")

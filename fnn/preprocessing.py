@@ -47,7 +47,8 @@ def class_weights(y: ArrayLike, weights: Literal["balanced"] | Mapping[int, floa
 
     "balanced" is n / (classes · rows with the label), over the labels that occur, so that each label weighs the
     same and the weights sum to n: scikit-learn's `compute_sample_weight`, after King and Zeng, "Logistic regression
-    in rare events data", 2001. A row of weight 0 never enters a batch.
+    in rare events data", 2001. A row of weight 0 never enters a batch. A part of a split has all rows' labels:
+    `attrs.evolve(part, sample_weight=class_weights(part.y, "balanced"))`.
 
     Args:
         y: n labels, integers or booleans.
@@ -84,13 +85,8 @@ def _weight(weights: Mapping[int, float], label: int) -> float:
     if label not in weights:
         rule = "must have a weight for each label of `y`"
         raise checks.problem(ValueError, "class_weights", "weights", rule, f"none for {label}")
-    value: object = weights[label]
-    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < np.inf:  # type: ignore[operator]  # it is a number
-        rule = "must be a finite number of at least 0"
-        kind = ValueError if is_number else TypeError
-        raise checks.problem(kind, "class_weights", f"weights[{label}]", rule, checks.show(value))
-    return float(value)  # type: ignore[arg-type]  # it is a number
+    name, rule = f"weights[{label}]", "finite number of at least 0"
+    return checks.number("class_weights", name, weights[label], rule, lambda value: value >= 0)
 
 
 def _check_column(where: str, y: Array) -> None:
@@ -99,7 +95,7 @@ def _check_column(where: str, y: Array) -> None:
         raise checks.problem(ValueError, where, "y", "must have shape (n,), n at least 1", str(y.shape), fix)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Standardizer(State):
     """What `standardize` takes from each column, and what it divides it by.
 
@@ -142,7 +138,7 @@ def standardizer(data: Dataset) -> Standardizer:
 
     >>> import fnn
     >>> fnn.standardizer(fnn.Dataset([[1, 7], [2, 7], [3, 7]], [0, 1, 0]))
-    Standardizer(mean=array([2., 7.]), scale=array([0.81649658, 1.        ]))
+    Standardizer(mean=[2.0, 7.0], scale=[0.816496580927726, 1.0])
     """
     from sklearn.preprocessing import StandardScaler
 
@@ -151,10 +147,11 @@ def standardizer(data: Dataset) -> Standardizer:
     places = weighted_rows(data)
     rows = places if data.rows is None else data.rows[places]
     w = None if data.sample_weight is None else data.sample_weight[rows].astype(np.float64)
+    w = None if w is None else w / w.mean()
     scaler = StandardScaler()
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
         for tile in tiles(len(rows)):
-            scaler.partial_fit(data.x[rows[tile]].astype(np.float64), None, None if w is None else w[tile] / w.mean())
+            scaler.partial_fit(data.x[rows[tile]].astype(np.float64), None, None if w is None else w[tile])
     bad = np.flatnonzero(~np.isfinite(scaler.var_))
     if len(bad):
         got = f"{scaler.var_[bad[0]]} in column {bad[0]}"

@@ -48,7 +48,7 @@ def top_k_accuracy(y: ArrayLike, outputs: ArrayLike, k: int = 5, sample_weight: 
 def log_loss(y: ArrayLike, outputs: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """The mean of −log p over rows, p the probability of what is true: Σ w·(−log p) / Σ w.
 
-    A probability of exactly 0 for what is true gives inf: nothing is clipped, as scikit-learn's `log_loss` does.
+    A probability of exactly 0 for what is true gives inf: unlike in scikit-learn's `log_loss` nothing is clipped.
     `fnn.evaluate` computes the loss from logits, which never are.
 
     Args:
@@ -77,7 +77,7 @@ def log_loss(y: ArrayLike, outputs: ArrayLike, sample_weight: ArrayLike | None =
     return _mean("log_loss", rows, sample_weight)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Calibration(State):
     """Confidence against accuracy, in bins of equal width over [0, 1]; prints as a table.
 

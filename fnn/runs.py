@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict, get_args
 
 import attrs
+import numpy as np
 
 from fnn import checks, settings
 from fnn.adam import Adam
@@ -25,7 +26,7 @@ class Recipe(Spec):
 
     Args:
         network: the spec.
-        optimizer: `SGD`, `Momentum`, `RMSProp`, `Adam`, `AdamW`, or a user's own.
+        optimizer: `Adam()` or another, or a user's own.
         batch_size: at least 1; None is the full batch.
         seed: of the first parameters, the shuffles and the masks; 0 … 2⁶⁴ − 1.
         monitor: the quantity of an epoch's record by which `best` is chosen: "loss" or "val_loss", the lower the
@@ -172,4 +173,13 @@ def start(
         params = init_params(network, recipe.seed)
     check_model("start", network, params)
     checks.finite("start", "params", params.vector)
-    return TrainState(recipe, params, optimizer.init(params), 0, 0, Sums(), params, 0, ())
+    state = optimizer.init(params)
+    check_state(optimizer, "init", state)
+    return TrainState(recipe, params, state, 0, 0, Sums(), params, 0, ())
+
+
+def check_state(optimizer: Optimizer, function: str, state: object) -> None:
+    """Refuse a user's optimizer's state that could be written into: the runs before would change with it."""
+    if isinstance(state, np.ndarray | list | dict | set):
+        rule, fix = "must make a state that is frozen", "Put arrays into a record of `fnn.State`; its help says how."
+        raise checks.problem(TypeError, type(optimizer).__name__, function, rule, checks.show(state), fix)

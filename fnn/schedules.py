@@ -140,8 +140,8 @@ class Polynomial(Spec):
 class Warmup(Spec):
     """A straight line up to `learning_rate`: learning_rate · (step + 1) / steps, and `learning_rate` from there on.
 
-    The first step has a share of the rate and not 0, so that it moves something (Goyal et al. 2017, section 2.2).
-    `Join` puts another schedule behind it.
+    The first step has a share of the rate and not 0, so that it moves something (gradual warm-up: Goyal et al. 2017,
+    section 2.2). `Join` puts another schedule behind it.
 
     Args:
         learning_rate: the highest, at least 0.
@@ -230,7 +230,8 @@ class OneCycle(Spec):
     """Up along half a cosine and down along another: the 1cycle policy (Smith and Topin 2018, section 3).
 
     From `initial` at step 0 to `learning_rate` at step rise · steps − 1, and to `final` at step steps − 1, where
-    it stays. Both halves are cosines, as in PyTorch's OneCycleLR, whose defaults these are; the paper's are lines.
+    it stays. Both halves are cosines, as in PyTorch's OneCycleLR, whose defaults these are (it moves the momentum too);
+    the paper's are lines, with a third, steeper one at the end.
     With rise · steps below 1 there is no way up, and the first step is already on the way down.
 
     Args:

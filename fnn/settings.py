@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -40,11 +39,8 @@ def number(rule: str, holds: Callable[[float], bool]) -> Validator:
     """A validator: a finite number for which `holds`; `rule` says so, as in "number in [0, 1)"."""
 
     def check(spec: Any, field: Any, value: Any) -> None:
-        value = _plain(spec, field, value)
-        kind = TypeError if isinstance(value, bool) or not isinstance(value, int | float) else ValueError
-        if kind is TypeError or not -sys.float_info.max <= value <= sys.float_info.max or not holds(value):
-            raise checks.problem(kind, type(spec).__name__, field.name, f"must be a {rule}", checks.show(value))
-        object.__setattr__(spec, field.name, float(value) + 0.0)  # 1 and 1.0, 0.0 and −0.0 are one setting
+        value = checks.number(type(spec).__name__, field.name, _plain(spec, field, value), rule, holds)
+        object.__setattr__(spec, field.name, value + 0.0)  # 1 and 1.0, 0.0 and −0.0 are one setting
 
     return check
 
@@ -73,14 +69,15 @@ def part(names: Collection[str], *methods: str) -> Validator:
         rule = f"must be a frozen record with {signatures}"
         if names:
             rule = f"must be one of {', '.join(sorted(names))}, or a frozen record with {signatures}"
-        fix = _advice(value, names, methods)
+        fix = advice(value, names, methods)
         kind = ValueError if isinstance(value, str) and names else TypeError
         raise checks.problem(kind, type(spec).__name__, field.name, rule, checks.show(value), fix)
 
     return check
 
 
-def _advice(value: object, names: Collection[str], methods: Collection[str]) -> str:
+def advice(value: object, names: Collection[str], methods: Collection[str]) -> str:
+    """What to do where `value` should have been one of `names`, or a frozen record with `methods`."""
     if isinstance(value, str):
         close = difflib.get_close_matches(value, names, 1)
         return f"Did you mean {close[0]!r}?" if close else ""

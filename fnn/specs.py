@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from typing import Any
 
@@ -42,12 +43,14 @@ def to_dict(spec: object) -> dict[str, Any]:
     >>> json.dumps(fnn.to_dict(fnn.Dropout(0.5)))
     '{"spec": "Dropout", "rate": 0.5}'
     """
-    if not checks.is_record(spec, ()):
+    kind = type(spec)
+    ours = kind.__module__.startswith("fnn.")
+    if not checks.is_record(spec, ()) or (ours and not isinstance(spec, Spec)):
         raise checks.problem(TypeError, "to_dict", "spec", "must be a spec such as Adam()", checks.show(spec))
-    return {
-        "spec": type(spec).__name__,
-        **{alias: _plain(getattr(spec, name)) for alias, name in _settings(type(spec)).items()},
-    }
+    if not ours and (kind.__name__ in _ours() or "spec" in _settings(kind)):
+        rule = "must not have the name of one of fnn's, nor a setting named 'spec'"
+        raise checks.problem(ValueError, "to_dict", "spec", rule, checks.show(spec))
+    return {"spec": kind.__name__, **{alias: _plain(getattr(spec, name)) for alias, name in _settings(kind).items()}}
 
 
 def _settings(kind: type) -> dict[str, str]:
@@ -83,7 +86,7 @@ def from_dict(value: dict[str, Any], *own: type) -> Any:
     >>> fnn.from_dict({"spec": "Dense", "units": 10, "activation": {"spec": "Tanh"}})
     Dense(10, activation=Tanh())
     """
-    kinds = {name: kind for room in ROOMS for name, kind in vars(room).items() if _is_ours(kind)}
+    kinds = _ours()
     for kind in own:
         is_record = isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
         if not is_record or kind.__name__ in kinds:
@@ -94,8 +97,9 @@ def from_dict(value: dict[str, Any], *own: type) -> Any:
     return _made(value, kinds)
 
 
-def _is_ours(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Spec) and attrs.has(kind)
+def _ours() -> dict[str, type]:
+    every = {name: kind for room in ROOMS for name, kind in vars(room).items() if isinstance(kind, type)}
+    return {name: kind for name, kind in every.items() if issubclass(kind, Spec) and not inspect.isabstract(kind)}
 
 
 def _made(value: Any, kinds: dict[str, type]) -> Any:
@@ -111,5 +115,9 @@ def _made(value: Any, kinds: dict[str, type]) -> Any:
     unknown = settings.keys() - _settings(kinds[name]).keys()
     if unknown:
         rule = f"must have settings of {name} only, {', '.join(_settings(kinds[name])) or 'of which there are none'}"
-        raise checks.problem(ValueError, "from_dict", "value", rule, repr(min(unknown)))
+        raise checks.problem(ValueError, "from_dict", "value", rule, min(map(repr, unknown)))
+    for parameter in inspect.signature(kinds[name]).parameters.values():
+        if parameter.default is parameter.empty and parameter.name not in settings:
+            rule = f"must have every setting of {name} that has no default"
+            raise checks.problem(ValueError, "from_dict", "value", rule, f"none for {parameter.name!r}")
     return kinds[name](**settings)

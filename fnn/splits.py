@@ -18,7 +18,7 @@ def split(data: Dataset, fraction: float, seed: int = 0, stratify: bool | None =
 
     Stratified, each label keeps its share in both, as scikit-learn's `train_test_split` does it, which this
     calls. Both are in the order of the data, and each of its rows is in one of them. `part.x` is still the whole
-    x, which they share: the part's own rows are `x, y, sample_weight = part.take(slice(None))`.
+    x, which they share: the part's own rows are `x, y, sample_weight = part.take()`.
 
     Args:
         data: the rows.
@@ -41,7 +41,7 @@ def split(data: Dataset, fraction: float, seed: int = 0, stratify: bool | None =
     from sklearn.model_selection import train_test_split
 
     rows, y, stratify, random_state = _prepared("split", data, seed, stratify)
-    checks.fraction("split", "fraction", fraction)
+    fraction = checks.fraction("split", "fraction", fraction)
     n_part = math.ceil(fraction * len(rows))
     _check_sizes(y, len(rows) - n_part, n_part, stratify)
     parts = train_test_split(

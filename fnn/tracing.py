@@ -15,7 +15,7 @@ from fnn.randomness import Key
 from fnn.tables import table
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class LayerTrace(State):
     """One layer's part of a pass; what a layer lacks has length 0.
 
@@ -36,7 +36,7 @@ class LayerTrace(State):
     db: Floats = attrs.field(converter=sealed)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Trace(State):
     """A pass, layer by layer; prints as a table of root mean squares.
 
@@ -51,7 +51,7 @@ class Trace(State):
     def __str__(self) -> str:
         names = [field.name for field in attrs.fields(LayerTrace)][1:]
         rows = [[layer.layer, *(_size(getattr(layer, name)) for name in names)] for layer in self.layers]
-        return table(["root mean square", *names], rows)
+        return f"{table(['root mean square', *names], rows)}\nloss {self.loss:.6g}"
 
 
 def _size(array: Floats) -> str:
@@ -90,6 +90,7 @@ def trace(
     root mean square      z      a  delta     dW     db
     Dense tanh          0.8  0.664  0.124  0.195  0.124
     Dense sigmoid     0.232  0.558  0.442  0.294  0.442
+    loss 0.583852
     >>> t.layers[0].dW.round(6)
     array([[-0.123622],
            [-0.247245]])

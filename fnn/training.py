@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import islice
 from time import perf_counter
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import attrs
 import numpy as np
@@ -17,8 +17,9 @@ from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, true_answe
 from fnn.dataset import Batch, Dataset, batch_count, batches
 from fnn.evaluation import evaluate
 from fnn.network import Network
-from fnn.passes import check_data, check_finite, project
-from fnn.runs import EpochRecord, Settings, Sums, TrainState, start
+from fnn.params import Params
+from fnn.passes import check_parts, project
+from fnn.runs import EpochRecord, Settings, Sums, TrainState, check_state, start
 from fnn.scores import rows_right
 
 Every = Literal["epoch", "step"]
@@ -45,7 +46,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     """
     checks.instance("train_step", "run", run, TrainState)
     checks.instance("train_step", "batch", batch, Batch, "`batches(data)` makes them.")
-    recipe, network, dtype = run.recipe, run.recipe.network, run.params.dtype
+    network, dtype = run.recipe.network, run.params.dtype
     if batch.key != run.key:
         fix = "A run in the middle of an epoch goes on with `islice(batches(…), run.batch, None)`."
         raise checks.problem(
@@ -64,12 +65,24 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
                 f"train_step: the loss is {result.loss} in epoch {run.epoch + 1}, batch {run.batch + 1}. "
                 "Lower `learning_rate`, set `clip_norm`, or scale x by `input_scale`."
             )
-        params, optimizer_state = recipe.optimizer.step(run.params, run.optimizer_state, result.grads)
+        params, optimizer_state = _stepped(run, result.grads)
     params = project(network, params)
     sums = _add(run.sums, network, result.loss, result.outputs, prepared)
     return attrs.evolve(
         run, params=params, optimizer_state=optimizer_state, batch=run.batch + 1, sums=sums, stopped=None
     )
+
+
+def _stepped(run: TrainState, g: Params) -> tuple[Params, Any]:
+    """The parameters, with g's running statistics, and the state that the optimizer makes, after checking them."""
+    optimizer = run.recipe.optimizer
+    after = optimizer.step(run.params, run.optimizer_state, g)
+    params, state = after if isinstance(after, tuple) and len(after) == 2 else (None, None)
+    if not isinstance(params, Params) or params.dtype != g.dtype or params.layout != g.layout:
+        rule, got = f"must return (params, state), params like {run.params!r}", checks.show(after)
+        raise checks.problem(TypeError, type(optimizer).__name__, "step", rule, got)
+    check_state(optimizer, "step", state)
+    return (params if params.running is g.running else attrs.evolve(params, running=g.running)), state
 
 
 def _add(sums: Sums, network: Network, loss: float, outputs: Floats, batch: Prepared) -> Sums:
@@ -111,7 +124,7 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
     if not (np.isfinite(run.params.vector).all() and np.isfinite(run.params.running).all()):
         where = f"end_epoch: the parameters are not finite after epoch {run.epoch + 1}"
         raise FloatingPointError(f"{where}. Lower `learning_rate`, or set `clip_norm`.")
-    accuracy = None if network.answers == "values" else sums.right / sums.weight
+    accuracy = None if network.answers == "values" or math.isnan(sums.right) else sums.right / sums.weight
     record = EpochRecord(run.epoch + 1, sums.loss / sums.weight, accuracy)
     if held_out is not None:
         held = evaluate(network, run.params, held_out)
@@ -210,10 +223,7 @@ def resumed(where: str, network: Network, state: TrainState | None, settings: Se
 def check_fits(where: str, run: TrainState, data: Dataset, validation: Dataset | None) -> None:
     """Refuse data that the run cannot be trained or watched on."""
     recipe = run.recipe
-    parts = {"data": data} if validation is None else {"data": data, "validation": validation}
-    for name, part in parts.items():
-        check_data(where, name, recipe.network, part, run.params.dtype)
-        check_finite(where, "x" if name == "data" else "validation.x", recipe.network, part, run.params.dtype)
+    check_parts(where, recipe.network, run.params.dtype, data, validation)
     if validation is None and run.history and run.history[-1].val_loss is not None:
         fix = "Without it the held-out rows would be trained on. A new run from these is `start(network, params=…)`."
         raise checks.problem(ValueError, where, "validation", "must be given again to go on", "None", fix)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import get_args
+from typing import Any, get_args
 
 import attrs
 import numpy as np
@@ -18,6 +19,7 @@ import fnn
 from fnn.activations import ACTIVATIONS, Activation, ActivationName, resolve_activation
 from fnn.arrays import Floats
 from tests.decimals import pi
+from tests.stand_ins import exactly
 
 DIGITS = 900  # enough for differences over H at 1e300, and for 1 - sigmoid(1000)
 H = Decimal("1e-330")
@@ -240,3 +242,56 @@ def test_a_users_own_goes_where_a_name_goes(mine: Activation, a: float, slope: f
     assert fnn.grads(network, params, [[2.0]], [0.0])[0].weight.tolist() == [[a * slope * 2]]
     assert hash(network) == hash(fnn.mlp(1, 1, 1, activation=mine, output="identity", loss="squared_error"))
     assert fnn.BatchNorm(mine).activation is mine
+
+
+class OneWay:
+    def value(self, z: Floats) -> Floats:
+        return z
+
+
+@attrs.define
+class Thawed(OneWay):
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return da
+
+
+@pytest.mark.parametrize(
+    ("mine", "advice"),
+    [
+        (attrs.frozen(OneWay)(), " It has no vjp."),
+        (Thawed(), " Decorate its class with `attrs.frozen`."),
+        (Cube, " Did you mean `Cube()`?"),
+        (3, ""),
+    ],
+)
+def test_what_is_missing_is_said(mine: Any, advice: str) -> None:
+    rule = f"must be one of {', '.join(sorted(ACTIVATIONS))}, or a frozen record with value and vjp"
+    with pytest.raises(TypeError, match=exactly(f"Dense: `activation` {rule}, got {reprlib.repr(mine)}.{advice}")):
+        fnn.Dense(3, mine)
+
+
+@attrs.frozen
+class Returns:
+    """A user's activation whose value is whatever a function makes of z."""
+
+    of: Callable[[Floats], Any]
+
+    def value(self, z: Floats) -> Any:
+        return self.of(z)
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return da
+
+
+@pytest.mark.parametrize(
+    ("of", "shape"),
+    [(lambda z: float(z.sum()), "()"), (lambda z: z[:, :1], "(3, 1)"), (lambda z: np.repeat(z, 2, axis=1), "(3, 4)")],
+)
+def test_what_a_users_own_returns_is_not_broadcast(of: Callable[[Floats], Any], shape: str) -> None:
+    network = fnn.Network(2, (fnn.Dense(2, Returns(of)),), loss="mse")
+    params, x = fnn.init_params(network, seed=0), np.ones((3, 2))
+    message = exactly(f"Returns: `value(z)` must have shape (3, 2), got {shape}.")
+    with pytest.raises(ValueError, match=message):
+        fnn.forward(network, params, x)
+    with pytest.raises(ValueError, match=message):
+        fnn.loss(network, params, x, x)

@@ -74,7 +74,7 @@ def test_one_cell_that_is_no_pixel_in_the_last_piece(tmp_path: Path) -> None:
     [
         (["7", "-3", "007"], "i8", [7, -3, 7]),
         (["7.0", "3e0", "1"], "i8", [7, 3, 1]),
-        (["9007199254740992", "0", "0"], "i8", [2**53, 0, 0]),
+        (["9007199254740991", "0", "0"], "i8", [2**53 - 1, 0, 0]),
         (["18014398509481984", "0", "0"], "f8", [2.0**54, 0, 0]),
         (["1.5", "2", "-1e300"], "f8", [1.5, 2.0, -1e300]),
         (["pear", "apple", "pear"], "i8", [1, 0, 1]),
@@ -233,3 +233,17 @@ def test_the_peak_is_little_more_than_twice_the_pixels(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert data.x.nbytes == 8_000_000
     assert peak < 3 * data.x.nbytes  # two copies, and 1,024 lines as text and as float64
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('7,1,3\n7,"1"2,3\n', "must have cells between commas in line 2"),
+        ('7,1,255\n8,1,"25', "must have cells between commas in line 2"),
+        ('1,1,2\n"ab"",1","2,3"\n', "must have 3 cells in line 2"),
+    ],
+)
+def test_quotes_that_do_not_close_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=f"^load_csv: `a.csv` {message}"):
+        fnn.load_csv(tmp_path / "a.csv")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import sparse
 
 import fnn
 from tests.stand_ins import exactly
@@ -139,10 +140,11 @@ def test_numbers_that_are_not_finite(bad: float) -> None:
         fnn.Dataset(X, y)
 
 
-def test_where_the_first_number_that_is_not_finite_is_in_many_rows() -> None:
+@pytest.mark.parametrize("first", [4095, 4096, 5000, 8192])
+def test_where_the_first_number_that_is_not_finite_is_in_many_rows(first: int) -> None:
     x = np.zeros((10_000, 2))
-    x[[5000, 9000], 1] = np.nan
-    message = "Dataset: `x` must be finite in float64, got nan at (5000, 1)."
+    x[[first, 9000], 1] = np.nan
+    message = f"Dataset: `x` must be finite in float64, got nan at ({first}, 1)."
     with pytest.raises(ValueError, match=exactly(message)):
         fnn.Dataset(x, np.zeros(10_000))
 
@@ -161,3 +163,9 @@ def test_weights_that_are_0_in_all_rows_that_count() -> None:
         ValueError, match=r"^Dataset: `sample_weight` must be above 0 for one of `rows`, got 0 for all of them\.$"
     ):
         fnn.Dataset(X, Y, [0, 0, 1], rows=[0, 1])
+
+
+def test_the_digest_of_sparse_rows_is_that_of_the_rows() -> None:
+    x = np.array([[1.0, 2.0], [0.0, 3.0]])
+    assert fnn.digest(sparse.csr_array(x)) == fnn.digest(sparse.coo_array(x))
+    assert fnn.digest(sparse.csr_array(x)) != fnn.digest(sparse.csc_array(x.T))

@@ -80,7 +80,7 @@ def test_only_the_chosen_rows_and_in_their_order(stratify: bool | None) -> None:
     covers(folds, chosen)
     for pair in folds:
         for piece in pair:
-            _, y, w = piece.take(slice(None))
+            _, y, w = piece.take()
             assert w is not None
             assert y.tolist() == [row % 2 for row in rows(piece)]
             assert w.tolist() == [row + 1 for row in rows(piece)]

@@ -51,7 +51,7 @@ def test_parts_share_everything() -> None:
         assert np.shares_memory(piece.x, x)
         assert np.shares_memory(piece.y, y)
         assert np.shares_memory(piece.sample_weight, w)
-        assert piece.take(slice(None))[1].tolist() == [y[row] for row in rows(piece)]
+        assert piece.take()[1].tolist() == [y[row] for row in rows(piece)]
 
 
 def test_the_same_again_and_another_with_another_seed() -> None:
@@ -135,6 +135,13 @@ def test_splits_that_cannot_be(counts: list[int], fraction: float, rest: str) ->
     plainly = "Targets that are no labels are split with `stratify=False`."
     with pytest.raises(ValueError, match=exactly(f"split: {rest} {plainly}")):
         fnn.split(labelled(counts), fraction)
+
+
+def test_a_label_of_one_row_is_named() -> None:
+    message = "split: `data` must have at least 2 rows of each label, got 1 of 7."
+    plainly = "Targets that are no labels are split with `stratify=False`."
+    with pytest.raises(ValueError, match=exactly(f"{message} {plainly}")):
+        fnn.split(fnn.Dataset(np.zeros((5, 1)), [3, 3, 7, 3, 3]), 0.5)
 
 
 def test_integers_that_are_no_labels_are_split_without_strata() -> None:

@@ -13,7 +13,7 @@ from scipy import stats
 
 import fnn
 from fnn.arrays import Floats
-from fnn.randomness import INIT, Address
+from fnn.randomness import INIT, Address, normal
 from tests.stand_ins import exactly
 
 N = 200_000
@@ -135,6 +135,15 @@ def test_orthogonal_matrices_are_uniform(shape: tuple[int, int]) -> None:
         traces, turned = np.trace(w[: seeds // 2], axis1=1, axis2=2), np.trace(w[seeds // 2 :] @ turn, axis1=1, axis2=2)
         assert stats.ks_2samp(traces, turned).pvalue > 1e-4
         assert abs(np.square(traces).mean() - 1) < 5 * math.sqrt(2 / (seeds / 2))  # E tr² = 1, and E tr⁴ = 3
+
+
+def test_orthogonal_is_the_q_of_a_normal_matrix_whose_r_has_a_diagonal_above_0() -> None:
+    at = Address(7, INIT, (0, 0))
+    a = normal(at, 15).reshape(5, 3)
+    for q in (fnn.Orthogonal().draw((5, 3), 5, 3, at), fnn.Orthogonal().draw((3, 5), 3, 5, at).T):
+        r = q.T @ a
+        np.testing.assert_allclose(q @ np.triu(r), a, rtol=0, atol=1e-14)
+        assert (np.diag(r) > 0).all()
 
 
 def test_orthogonal_is_no_bias() -> None:

@@ -193,7 +193,7 @@ def test_probabilities_of_several_sigmoids_are_of_each() -> None:
 
 
 def test_a_regression_has_no_probabilities() -> None:
-    network = fnn.Network(2, (fnn.Dense(3, "relu"), fnn.Dense(1)), loss="mse")
+    network = fnn.Network(2, (fnn.Dense(3, "relu"), fnn.Dropout(0.5), fnn.Dense(1)), loss="mse")
     message = "predict_proba: `network` must have a head of probabilities, softmax or sigmoid, got Dense(1)."
     with pytest.raises(ValueError, match=exactly(message)):
         fnn.predict_proba(network, fnn.init_params(network, seed=0), [[1.0, 2.0]])

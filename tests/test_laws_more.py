@@ -258,3 +258,18 @@ def test_a_row_is_the_same_alone_and_within_a_batch_in_float32(case: Case) -> No
         else:  # the outputs are the logits, or are less steep than them
             bound = np.full(len(alone), 1e-6 * (1 + np.abs(together[i]).max()))
         assert (np.abs(alone - together[i]) <= bound).all()
+
+
+@pytest.mark.parametrize(("dtype", "weight"), [(np.float16, 100), (np.float32, 1e30), (np.uint8, 200)])
+def test_weights_count_by_their_ratios_whatever_their_dtype(dtype: Any, weight: float) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((3000, 2)), np.where(np.arange(3000) % 2, weight, weight / 2).astype(dtype)
+    y, ratios = (x[:, 0] > 0).astype(int), np.where(np.arange(3000) % 2, 2.0, 1.0)
+    network = fnn.Network(2, (fnn.Dense(2, "softmax", l2=0.1),), loss="cross_entropy")
+    params = fnn.init_params(network, seed=0, dtype=np.float64)
+    expected, g = fnn.loss_and_grads(network, params, x, y, sample_weight=ratios)
+    value, mine = fnn.loss_and_grads(network, params, x, y, sample_weight=w)
+    assert value == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(mine.vector, g.vector, rtol=1e-9)
+    runs = [fnn.fit_lbfgs(network, fnn.Dataset(x, y, weights)) for weights in (w, ratios)]
+    np.testing.assert_allclose(runs[0].params.vector, runs[1].params.vector, atol=1e-6)

@@ -249,4 +249,5 @@ def test_it_goes_through_a_dictionary_and_prints() -> None:
         "3",
         "3",
         "6",
+        "24",
     ]

@@ -137,13 +137,36 @@ def test_the_summary_counts_every_layer() -> None:
     result = fnn.summary(FULL)
     assert [layer.parameters for layer in result.layers] == [0, 15, 6, 8]
     assert result.parameters == 29
+    assert [layer.bytes for layer in result.layers] == [0, 60, 4 * (6 + 6), 32]
+    assert result.bytes == 140
     lines = str(result).split("\n")
     assert [" ".join(line.split()) for line in lines] == [
-        "layer weight bias outputs parameters",
-        "Dropout rate=0.1 - - 4 0",
-        "Dense relu l1=0.1 l2=0.2 max_norm=2.0 4×3 3 3 15",
-        "BatchNorm tanh 3 3 3 6",
-        "Dense softmax 3×2 2 2 8",
-        "total 29",
+        "layer weight bias outputs parameters bytes",
+        "Dropout rate=0.1 - - 4 0 0",
+        "Dense relu l1=0.1 l2=0.2 max_norm=2.0 4×3 3 3 15 60",
+        "BatchNorm tanh 3 3 3 6 48",
+        "Dense softmax 3×2 2 2 8 32",
+        "total 29 140",
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (fnn.BatchNorm(), fnn.Dense(7), fnn.BatchNorm("relu"), fnn.Dropout(0.5), fnn.Dense(2)),
+        (fnn.Dense(5, "relu"), fnn.LayerNorm(), fnn.Dense(3)),
+        (fnn.Dropout(0.5),),
+    ],
+)
+def test_the_bytes_of_the_summary_are_those_of_the_params(layers: tuple[fnn.Layer, ...]) -> None:
+    network = fnn.Network(4, layers, loss="mse")
+    result, single = fnn.summary(network), fnn.init_params(network, seed=0)
+    assert result.bytes == single.vector.nbytes + single.running.nbytes
+    assert [layer.bytes for layer in result.layers] == [sum(tensor.nbytes for tensor in p) for p in single]
+    double = fnn.init_params(network, seed=0, dtype=np.float64)
+    assert 2 * result.bytes == double.vector.nbytes + double.running.nbytes
+    adam = fnn.adam_init(fnn.Adam(), single)
+    assert 2 * single.vector.nbytes == sum(
+        value.nbytes for value in attrs.astuple(adam) if isinstance(value, np.ndarray)
+    )

@@ -192,6 +192,25 @@ def test_the_published_first_steps_by_hand() -> None:
         np.testing.assert_allclose(_follow(optimizer, [g])[0], expected, rtol=0, atol=1e-7)
 
 
+OF_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+DEFAULTS: list[tuple[Any, dict[str, Any]]] = [
+    (fnn.SGD(), {"learning_rate": 0.01}),
+    (fnn.Momentum(), {"learning_rate": 0.01, "momentum": 0.9, "nesterov": False}),
+    (fnn.RMSProp(), {"learning_rate": 1e-3, "decay": 0.9, "epsilon": 1e-8}),
+    (fnn.AdaGrad(), {"learning_rate": 0.01, "epsilon": 1e-10}),
+    *((optimizer, OF_ADAM) for optimizer in (fnn.Adam(), fnn.NAdam(), fnn.AMSGrad())),
+    (fnn.AdamW(), {**OF_ADAM, "weight_decay": 0.01}),
+    (fnn.Lion(), {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}),
+]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "settings"), DEFAULTS, ids=[type(optimizer).__name__ for optimizer, _ in DEFAULTS]
+)
+def test_the_defaults(optimizer: Any, settings: dict[str, Any]) -> None:
+    assert attrs.asdict(optimizer) == {**settings, "clip_norm": None, "clip_value": None}
+
+
 # Five steps from (½, −1, 2) along (k / 10, −0.3, 1 / k − 0.4), k = 1 … 5, in float64, by other libraries
 RECORDED: dict[str, tuple[Any, list[float]]] = {
     # PyTorch 2.13: torch.optim.Adagrad(lr=0.05)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from itertools import islice
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 import fnn
 from fnn.descent import Descent
+from tests.stand_ins import exactly
 
 NETWORK = fnn.Network(
     4,
@@ -178,6 +180,18 @@ def test_a_users_descent_takes_its_own_update_after_our_clipping_and_schedule() 
         fnn.step(damped, params, attrs.evolve(state, last=np.zeros(2)), params)
 
 
+@pytest.mark.parametrize("kind", [fnn.Momentum, fnn.RMSProp, fnn.AdaGrad, fnn.Adam, fnn.AMSGrad, fnn.Lion])
+@pytest.mark.parametrize("wrong", [np.zeros(5, np.float32), np.zeros(6)])
+def test_each_moment_is_like_the_params(kind: Any, wrong: Any) -> None:
+    params = fnn.init_params(fnn.mlp(2, 2), seed=0)
+    state = fnn.init(kind(), params)
+    got = f"an array of {wrong.dtype} with shape {wrong.shape}"
+    rule = "`state` must be that of Params(6 float32 numbers in 1 layer)"
+    for field in attrs.fields(type(state))[1:]:
+        with pytest.raises(ValueError, match=exactly(f"{kind.__name__.lower()}_step: {rule}, got {got}.")):
+            fnn.step(kind(), params, attrs.evolve(state, **{field.name: wrong}), params)
+
+
 def test_a_users_kind_of_adam_goes_by_its_own_update() -> None:
     half, adam = HalfAdam(0.1), fnn.Adam(0.05)
     params = fnn.init_params(NETWORK, seed=0)
@@ -204,3 +218,48 @@ def test_a_users_optimizer_moves_by_whole_steps_of_its_rate() -> None:
     moved = np.abs(run.params[3].weight - fnn.init_params(NETWORK, seed=3)[3].weight) / 0.01
     np.testing.assert_allclose(moved, moved.round(), rtol=0, atol=1e-4)
     assert moved.max() <= 6 + 1e-4
+
+
+SMALL = fnn.mlp(2, 2)
+ROWS = fnn.Dataset(np.eye(2), np.arange(2))
+
+
+@attrs.frozen
+class Returns:
+    """An optimizer of a user's own whose step returns what it is told."""
+
+    what: str
+
+    def init(self, params: fnn.Params) -> Any:
+        return np.zeros(3) if self.what == "array" else None
+
+    def step(self, params: fnn.Params, state: Any, g: fnn.Params) -> Any:
+        wide = fnn.init_params(SMALL, 0, np.float64)
+        return {"params": params, "float64": (wide, None), "list": (params, []), "pair": (params, None)}[self.what]
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("params", f"must return (params, state), params like {fnn.init_params(SMALL, 0)!r}, got"),
+        ("float64", f"must return (params, state), params like {fnn.init_params(SMALL, 0)!r}, got"),
+        ("list", "must make a state that is frozen, got []. Put arrays into a record of `fnn.State`"),
+    ],
+)
+def test_a_step_that_returns_something_else_is_refused(what: str, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(f'Returns: `step` {message}')}"):
+        fnn.fit(SMALL, ROWS, optimizer=Returns(what), epochs=1)
+
+
+def test_a_state_that_can_be_written_into_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^Returns: `init` must make a state that is frozen, got an array of float64"):
+        fnn.start(SMALL, optimizer=Returns("array"))
+
+
+def test_running_statistics_go_on_whatever_the_optimizer_does() -> None:
+    network = fnn.Network(2, (fnn.BatchNorm(), fnn.Dense(2, "softmax")), loss="cross_entropy")
+    run = fnn.start(network, optimizer=Returns("pair"))
+    batch = next(fnn.batches(ROWS))
+    g = fnn.grads(network, run.params, batch.x, batch.y, key=batch.key)
+    np.testing.assert_array_equal(fnn.train_step(run, batch).params.running, g.running)
+    assert (g.running != run.params.running).any()

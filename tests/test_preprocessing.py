@@ -115,14 +115,14 @@ def test_the_rows_it_is_of_get_mean_0_and_deviation_1_and_the_others_are_moved_b
     train, test = fnn.split(data, 0.3, seed=0)
     by = fnn.standardizer(train)
     moved, held_out = fnn.standardize(by, train), fnn.standardize(by, test)
-    x = moved.take(slice(None))[0]
+    x = moved.take()[0]
     np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-11)
     np.testing.assert_allclose(x.std(axis=0), [1, 1, 1, 0], atol=1e-11)
-    raw = test.take(slice(None))[0]
-    mean, std = (getattr(np, what)(train.take(slice(None))[0], axis=0) for what in ("mean", "std"))
+    raw = test.take()[0]
+    mean, std = (getattr(np, what)(train.take()[0], axis=0) for what in ("mean", "std"))
     std[-1] = 1
-    np.testing.assert_allclose(held_out.take(slice(None))[0], (raw - mean) / std, rtol=1e-10, atol=1e-12)
-    assert abs(held_out.take(slice(None))[0].mean(axis=0)[:3]).min() > 1e-3
+    np.testing.assert_allclose(held_out.take()[0], (raw - mean) / std, rtol=1e-10, atol=1e-12)
+    assert abs(held_out.take()[0].mean(axis=0)[:3]).min() > 1e-3
 
 
 def test_a_weight_of_2_is_the_row_twice_and_of_0_the_row_left_out() -> None:

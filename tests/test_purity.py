@@ -200,6 +200,13 @@ def test_a_state_does_not_share_an_array_that_its_caller_can_write_into() -> Non
     assert np.shares_memory(sealed.vector, params.vector)
 
 
+def test_a_state_is_equal_to_itself_alone() -> None:
+    """Of arrays == would be an array; it is `digest` that says whether two are the same."""
+    public = [getattr(fnn, name) for name in fnn.__all__]
+    states = [kind for kind in public if isinstance(kind, type) and issubclass(kind, fnn.State)]
+    assert {(kind.__eq__, kind.__hash__) for kind in states} == {(object.__eq__, object.__hash__)}
+
+
 def test_the_outputs_are_the_callers_own() -> None:
     """forward through an identity must not hand out x, nor a view of the parameters."""
     network = fnn.Network(3, (fnn.Dropout(0.5),), loss="mse")

@@ -158,7 +158,7 @@ def test_masks_drop_as_often_as_they_should(drop: int) -> None:
 
 def test_masks_are_16_bits_an_element_from_the_lowest() -> None:
     at = Address(3, DROPOUT, (2, 1, 0))
-    for shape in ((1,), (3, 5), (2, 2), (7, 1)):
+    for shape in ((3, 5), (2, 2), *((n,) for n in range(1, 20))):
         n = math.prod(shape)
         bits = [word >> shift & 0xFFFF for word in words(at, n).tolist() for shift in (0, 16, 32, 48)]
         assert keep_mask(at, shape, 20_000).ravel().tolist() == [b >= 20_000 for b in bits[:n]]

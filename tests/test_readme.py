@@ -60,7 +60,7 @@ def test_every_block_runs_and_prints_what_it_says() -> None:
                 checked += 1
         else:
             assert out.getvalue().startswith("epoch    loss")
-    assert checked == 7
+    assert checked == 8
 
 
 def test_the_first_code_is_within_ten_lines_and_the_whole_within_two_hundred() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
+from scipy import sparse
 
 import fnn
 from tests.test_checks import INF, NAN, OTHER, PARAMS, SOFT, WIDE, refused
@@ -44,6 +45,7 @@ BAD_X: list[tuple[Any, type[Exception], str]] = [
     (np.ones((2, 3)), ValueError, "must have shape (n, 2), got (2, 3)."),
     (np.ones((2, 2, 1)), ValueError, f"must have shape (n, 2), got (2, 2, 1). {FLAT}"),
     (np.ones((2, 2, 2)), ValueError, "must have shape (n, 2), got (2, 2, 2)."),
+    (sparse.coo_array(np.ones((2, 1, 2))), ValueError, "must have shape (n, 2), got (2, 1, 2)."),
     (3.0, ValueError, "must have shape (n, 2), got ()."),
     ([[]], ValueError, "must have shape (n, 2), got (1, 0)."),
     (np.ones((0, 2)), ValueError, "must have at least one row and column, got (0, 2)."),
@@ -58,6 +60,7 @@ BAD_X: list[tuple[Any, type[Exception], str]] = [
     (X.astype(complex), TypeError, f"{REAL} dtype complex128."),
     (X.astype("U1"), TypeError, f"{REAL} dtype <U1."),
     (X.astype("S1"), TypeError, f"{REAL} dtype |S1."),
+    (np.empty((0, 2), "S1"), TypeError, f"{REAL} dtype |S1."),
     (X.astype("datetime64[s]"), TypeError, f"{REAL} dtype datetime64[s]."),
     (X.astype("timedelta64[D]"), TypeError, f"{REAL} dtype timedelta64[D]."),
     (np.zeros((2, 2), [("r", "f4")]), TypeError, f"{REAL} dtype [('r', '<f4')]."),
@@ -88,6 +91,13 @@ def test_x_that_overflows_in_the_dtype_of_the_params(function: Call) -> None:
     refused(ValueError, message, function, scaled, PARAMS, big, *targets)
 
 
+@pytest.mark.parametrize("scale", [1.5, -1.5])
+def test_x_that_overflows_when_it_is_scaled(scale: float) -> None:
+    network, data = attrs.evolve(SOFT, input_scale=scale), fnn.Dataset(np.array([[1, 1], [1, 3e38]], np.float32), Y)
+    message = f"fit: `x` must be finite in float32, got {scale * INF} at (1, 1)."
+    refused(ValueError, message, fnn.fit, network, data, epochs=1)
+
+
 # y, in each function that is given targets or a data set.
 
 TAKES_Y: list[Call] = [fnn.loss, fnn.grads, fnn.loss_and_grads, fnn.check_grads]
@@ -108,6 +118,7 @@ ONE_HOT = "Labels are made one-hot by `fnn.one_hot(y, 2)`."
 
 BAD_Y: list[tuple[fnn.Network, Any, type[Exception], str]] = [
     (SOFT, [0, 3], ValueError, "must be labels from 0 to 2, got 3 in row 1."),
+    (SOFT, [2, 4], ValueError, "must be labels from 0 to 2, got 4 in row 1."),
     (SOFT, [-1, 0], ValueError, "must be labels from 0 to 2, got -1 in row 0."),
     (SOFT, np.array([0, 255], np.uint8), ValueError, "must be labels from 0 to 2, got 255 in row 1."),
     (SOFT, np.array([0, 2**63 - 1]), ValueError, "must be labels from 0 to 2, got 9223372036854775807 in row 1."),
@@ -128,6 +139,9 @@ BAD_Y: list[tuple[fnn.Network, Any, type[Exception], str]] = [
     (SIG2, [[0, 1], [1, 2]], ValueError, "must be in [0, 1], got a least of 0, a most of 2."),
     (REG, X, ValueError, "must have shape (2, 1) or (2,), got (2, 2)."),
     (REG2, [0, 1], ValueError, f"must have shape (2, 2), got (2,). {ONE_HOT}"),
+    (REG2, [0, 2], ValueError, "must have shape (2, 2), got (2,)."),
+    (REG2, [3, 0], ValueError, "must have shape (2, 2), got (2,)."),
+    (REG2, [-1, 0], ValueError, "must have shape (2, 2), got (2,)."),
     (REG2, [0.5, 1.5], ValueError, "must have shape (2, 2), got (2,)."),
     (REG2, [[0.5], [1.5]], ValueError, "must have shape (2, 2), got (2, 1)."),
 ]  # fmt: skip

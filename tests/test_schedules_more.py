@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, localcontext
 from itertools import pairwise
 from typing import Any
@@ -267,6 +268,27 @@ def test_every_optimizer_asks_for_the_number_of_steps_made(kind: str) -> None:
         one, one_state = fnn.step(scheduled, one, one_state, g)
         other, other_state = fnn.step(make(rate), other, other_state, g)
         assert fnn.digest(one) == fnn.digest(other)
+
+
+@attrs.frozen
+class Late:
+    """A schedule of one's own that fails at the third step."""
+
+    last: float
+
+    def __call__(self, step: int) -> float:
+        return 0.0 if step < 2 else self.last
+
+
+@pytest.mark.parametrize("rate", [-0.1, math.inf, math.nan])
+def test_a_schedule_that_returns_no_rate(rate: float) -> None:
+    params = fnn.init_params(fnn.mlp(2, 2), seed=0)
+    sgd = fnn.SGD(Late(rate))
+    params, state = fnn.sgd_step(sgd, params, fnn.sgd_init(sgd, params), params)
+    params, state = fnn.sgd_step(sgd, params, state, params)
+    message = f"sgd_step: `learning_rate` must return finite numbers of at least 0, got {rate} for step 2."
+    with pytest.raises(ValueError, match=exactly(message)):
+        fnn.sgd_step(sgd, params, state, params)
 
 
 @pytest.mark.parametrize("at", [(3, 3), (5, 2), (3,), (1, 2, 3), ()])

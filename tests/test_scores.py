@@ -186,3 +186,32 @@ def test_r2_of_numbers_far_from_0_and_of_sizes_far_apart() -> None:
     assert fnn.r2(y, predicted) == 0.5  # 1 - 1 / 2
     assert fnn.r2(np.array([1.0, 2, 3, 1e200]), np.array([3.0, 1, 2, 0]), np.array([1, 1, 1, 0])) == pytest.approx(-2)
     assert fnn.r2(np.array([1.0, 2, 3]), np.full(3, 1e200)) == -np.inf
+
+
+# Of a network: its answers, and those that the targets stand for.
+
+
+def scored(network: fnn.Network, params: fnn.Params, x: Array, y: Array) -> list[float | None]:
+    """The accuracy in evaluation, and that in an epoch that learns nothing."""
+    data = fnn.Dataset(x, y)
+    run = fnn.start(network, optimizer=fnn.SGD(0.0), params=params)
+    return [
+        fnn.evaluate(network, params, data).accuracy,
+        fnn.fit(network, data, state=run, epochs=1).history[0].accuracy,
+    ]
+
+
+def test_labels_as_shares_count_as_the_largest() -> None:
+    network, rng = fnn.mlp(2, 3), np.random.default_rng(0)
+    params, x, labels = fnn.init_params(network, seed=0), rng.standard_normal((40, 2)), rng.integers(0, 3, 40)
+    right = accuracy_score(labels, fnn.predict(network, params, x))
+    assert 0.1 < right < 0.9
+    for y in (labels, np.eye(3)[labels], 0.4 * np.eye(3)[labels] + 0.2):
+        assert scored(network, params, x, y) == pytest.approx([right, right])
+
+
+def test_shares_of_yes_count_as_yes_from_a_half() -> None:
+    network = fnn.mlp(1, 1, output="sigmoid", loss="binary_cross_entropy")
+    params, x = fnn.pack_params(network, [[[1.0]], [0.0]]), np.array([[-1.0], [-1.0], [0.0], [1.0], [1.0]])
+    for shares in ([0.49, 0.5, 0.5, 0.51, 1.0], [[0.49], [0.5], [0.5], [0.51], [1.0]]):
+        assert scored(network, params, x, np.array(shares)) == pytest.approx([0.8, 0.8])

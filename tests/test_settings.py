@@ -26,7 +26,7 @@ SCHEDULES = "must be a tuple of frozen records with __call__(step), at least one
 STARTS = "must be a tuple of integers of at least 1"
 RATE = "must be a finite number, or a frozen record with __call__(step)"
 BOOLEAN = "must be True or False"
-OPTIMIZER = "must be a frozen record with init and step"
+OPTIMIZER = "must be an optimizer such as Adam()"
 MONITOR = "must be one of None, 'loss', 'accuracy', 'val_loss', 'val_accuracy', 'val_r2'"
 ACTIVATION = (
     "must be one of elu, gelu, identity, leaky_relu, relu, sigmoid, silu, softmax, softplus, step, tanh, "
@@ -186,8 +186,10 @@ SETTINGS: list[Setting] = [
     (fnn.OneCycle, "learning_rate", None, TypeError, ABOVE_0),
     (fnn.OneCycle, "steps", 1, ValueError, "must be an integer of at least 2"),
     (fnn.OneCycle, "steps", 10.0, TypeError, "must be an integer of at least 2"),
+    (fnn.OneCycle, "rise", -0.1, ValueError, WITHIN_1),
     (fnn.OneCycle, "rise", 0, ValueError, WITHIN_1),
     (fnn.OneCycle, "rise", 1, ValueError, WITHIN_1),
+    (fnn.OneCycle, "rise", 1.5, ValueError, WITHIN_1),
     (fnn.OneCycle, "rise", None, TypeError, WITHIN_1),
     *[
         (fnn.OneCycle, name, *case)
@@ -279,6 +281,7 @@ SETTINGS: list[Setting] = [
     (fnn.Recipe, "batch_size", True, TypeError, FROM_1),
     (fnn.Recipe, "seed", -1, ValueError, WORD),
     (fnn.Recipe, "seed", 2**64, ValueError, "must be an integer from 0 to 2**64 - 1"),
+    (fnn.Recipe, "seed", 2**64 + 1, ValueError, WORD),
     (fnn.Recipe, "seed", None, TypeError, WORD),
     (fnn.Recipe, "monitor", "acc", ValueError, MONITOR),
     (fnn.Recipe, "monitor", ["loss"], ValueError, MONITOR),

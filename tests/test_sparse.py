@@ -337,3 +337,11 @@ def test_data_of_other_columns() -> None:
 def test_only_x_may_be_sparse() -> None:
     with pytest.raises(TypeError, match=r"^Dataset: `y` must be an array of real numbers, got <.*>\.$"):
         fnn.Dataset(np.eye(2), sparse.csr_array(np.eye(2)))
+
+
+@pytest.mark.parametrize(("indices", "indptr"), [([0, 6], [0, 1, 2]), ([0, -1], [0, 1, 2]), ([0, 1], [0, 2, 1])])
+def test_indices_beyond_the_columns_are_refused(indices: list[int], indptr: list[int]) -> None:
+    x = sparse.csr_array((np.ones(2), np.array([0, 1]), np.array([0, 1, 2])), shape=(2, 6))
+    x.indices[:], x.indptr[:] = indices, indptr
+    with pytest.raises(ValueError, match=r"^Dataset: `x` must have indices from 0 to 5 in rows one after the other"):
+        fnn.Dataset(x, [0, 1])

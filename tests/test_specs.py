@@ -58,6 +58,8 @@ def back(spec: Any, *own: type) -> Any:
 def test_there_and_back(spec: Any) -> None:
     back(spec)
     assert fnn.from_dict(fnn.to_dict(spec)) == spec  # without JSON too
+    needed = [getattr(spec, field.name) for field in attrs.fields(type(spec)) if field.default is attrs.NOTHING]
+    assert repr(type(spec)(*needed)) == f"{type(spec).__name__}({', '.join(map(repr, needed))})"  # no default is shown
 
 
 def test_every_public_spec_is_above() -> None:
@@ -323,3 +325,25 @@ def test_a_value_edited_by_hand_meets_the_specs_own_check(name: str, value: Any,
     edited["layers"][0][name] = value
     with pytest.raises((TypeError, ValueError), match=exactly(message)):
         fnn.from_dict(edited)
+
+
+def test_a_class_named_as_ours_has_no_dictionary() -> None:
+    @attrs.frozen
+    class Tanh:
+        pass
+
+    @attrs.frozen
+    class Own:
+        spec: int = 1
+
+    for own in (Tanh(), Own()):
+        refused(
+            ValueError,
+            f"to_dict: `spec` must not have the name of one of fnn's, nor a setting named 'spec', got {own!r}.",
+            fnn.to_dict, own,
+        )  # fmt: skip
+    for abstract in ("Descent", "TwoMoments"):
+        with pytest.raises(ValueError, match="the name of a known class"):
+            fnn.from_dict({"spec": abstract, "learning_rate": 0.1})
+    message = "from_dict: `value` must have every setting of Dense that has no default, got none for 'units'."
+    refused(ValueError, message, fnn.from_dict, {"spec": "Dense"})
