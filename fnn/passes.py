@@ -296,7 +296,7 @@ def check_parts(where: str, network: Network, dtype: np.dtype[Any], data: Datase
     parts = {"data": data} if validation is None else {"data": data, "validation": validation}
     for name, part in parts.items():
         check_data(where, name, network, part, dtype)
-        if part.x.dtype.kind == "f" and (part.x.dtype.itemsize > dtype.itemsize or abs(network.input_scale) > 1):
+        if part.x.dtype.itemsize > dtype.itemsize or abs(network.input_scale) > 1:
             for tile in tiles(len(part)):
                 x = part.take(tile)[0]
                 finite_x(where, network, x, dtype, tile.start, "x" if name == "data" else "validation.x")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fnn import checks
 from fnn.arrays import Array
 
 
-def accuracy(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
+def accuracy(y: ArrayLike, predicted: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """The share of predictions that equal y: Σ w·[ŷ = y] / Σ w.
 
     Args:
@@ -39,7 +40,7 @@ def rows_right(y: Array, predicted: Array) -> Array:
     return right
 
 
-def r2(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
+def r2(y: ArrayLike, predicted: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """The coefficient of determination, 1 − Σ w·(y − ŷ)² / Σ w·(y − ȳ)², its mean over outputs.
 
     1 is perfect, 0 is what predicting the mean ȳ gives, and there is no lower end. For an output whose y is
@@ -75,7 +76,7 @@ def r2(y: Array, predicted: Array, sample_weight: Array | None = None) -> float:
     return float(each.mean())
 
 
-def _pair(where: str, y: Array, predicted: Array, kinds: str) -> tuple[Array, Array]:
+def _pair(where: str, y: ArrayLike, predicted: ArrayLike, kinds: str) -> tuple[Array, Array]:
     y, predicted = checks.numeric(where, "y", y, kinds), checks.numeric(where, "predicted", predicted, kinds)
     if y.ndim not in (1, 2) or y.size == 0:
         rule = "must have shape (n,) or (n, outputs), n at least 1"
