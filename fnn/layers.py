@@ -233,9 +233,9 @@ def _normalized(x: Floats, axis: int, epsilon: float) -> tuple[Floats, Floats, F
 
 
 def _scale(variance: Floats, epsilon: float, dtype: np.dtype[Any]) -> Floats:
-    """1 / √(σ² + epsilon), finite in that dtype."""
-    scale: Floats = (1 / np.sqrt(variance + max(epsilon, float(np.finfo(dtype).tiny)))).astype(dtype)
-    return scale
+    """1 / √(σ² + epsilon), finite in that dtype; NaN where σ² overflowed, so that it does not pass for a constant."""
+    scale = 1 / np.sqrt(variance + max(epsilon, float(np.finfo(dtype).tiny)))
+    return np.where(scale > 0, scale, np.nan).astype(dtype)
 
 
 @attrs.frozen(cache_hash=True, repr=False)

@@ -49,8 +49,6 @@ POLARS: list[tuple[Any, Any, str]] = [
 
 
 def pandas_frame(a: str, b: str) -> pd.DataFrame:
-    if "pyarrow" in a:
-        pytest.importorskip("pyarrow")
     return pd.DataFrame({"b": [1, 0, 1], "a": [0, 1, 1]}).astype({"b": b, "a": a})
 
 
@@ -156,7 +154,6 @@ def test_columns_of_anything_else(column: Any, dtype: str) -> None:
 
 
 def test_arrow_with_one_missing() -> None:
-    pytest.importorskip("pyarrow")
     test_columns_of_anything_else(pd.Series([1, None, 3], dtype="int64[pyarrow]"), "int64[pyarrow]")
 
 

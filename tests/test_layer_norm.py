@@ -251,3 +251,12 @@ def test_it_goes_through_a_dictionary_and_prints() -> None:
         "6",
         "24",
     ]
+
+
+def test_a_variance_that_overflows_is_no_answer() -> None:
+    network = fnn.Network(3, (fnn.LayerNorm(),), loss="mse")
+    params = fnn.init_params(network, seed=0, dtype=np.float64)
+    largest = fnn.forward(network, params, [[1e153, 2e153, 3e153]])
+    np.testing.assert_allclose(largest, [[-(1.5**0.5), 0, 1.5**0.5]], atol=1e-12)
+    with pytest.raises(FloatingPointError, match=r"^forward: the outputs are not finite"):
+        fnn.forward(network, params, [[1e155, 2e155, 3e155]])
