@@ -128,6 +128,8 @@ def numeric(where: str, name: str, value: object, kinds: str = "buif") -> Array:
         got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else show(value)
         text = name.endswith("y") and array.dtype.kind in "USO" and all(isinstance(each, str) for each in array.flat)
         fix = f"Names are made labels by `np.unique({name}, return_inverse=True)[1]`." if text else ""
+        if type(value).__name__ == "Dataset":
+            fix = "Its rows are `x, y, sample_weight = data.take()`."
         raise problem(TypeError, where, name, f"must be an array of {what}", got, fix)
     return array
 

@@ -19,7 +19,24 @@ S = TypeVar("S", bound=Any)
 
 
 class Optimizer(Protocol):
-    """What training asks of an optimizer."""
+    """What training asks of an optimizer: a frozen record with two methods, and a state of its own.
+
+    >>> import attrs, numpy as np, fnn
+    >>> @attrs.frozen(eq=False, repr=False)
+    ... class SignState(fnn.State):
+    ...     m: fnn.Floats = attrs.field(converter=fnn.sealed)
+    >>> @attrs.frozen
+    ... class Sign:
+    ...     learning_rate: float
+    ...     def init(self, params):
+    ...         return SignState(np.zeros_like(params.vector))
+    ...     def step(self, params, state, g):
+    ...         m = 0.9 * state.m + g.vector
+    ...         return attrs.evolve(params, vector=params.vector - self.learning_rate * np.sign(m)), SignState(m)
+    >>> run = fnn.fit(fnn.mlp(2, 2), fnn.Dataset(np.eye(2), np.arange(2)), optimizer=Sign(0.1), epochs=2)
+    >>> run.optimizer_state
+    SignState(m=float32[6])
+    """
 
     def init(self, params: Params) -> Any:
         """The state before the first step."""

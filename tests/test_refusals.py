@@ -55,7 +55,7 @@ BAD_X: list[tuple[Any, type[Exception], str]] = [
     ([["1", "2"]], TypeError, f"{REAL} [['1', '2']]."),
     ([[1, None]], TypeError, f"{REAL} [[1, None]]."),
     ({1: 2}, TypeError, f"{REAL} {{1: 2}}."),
-    (DATA, TypeError, f"{REAL} Dataset(2 row...oat64 columns)."),
+    (DATA, TypeError, f"{REAL} Dataset(2 row...oat64 columns). Its rows are `x, y, sample_weight = data.take()`."),
     (X.astype(object), TypeError, f"{REAL} dtype object."),
     (X.astype(complex), TypeError, f"{REAL} dtype complex128."),
     (X.astype("U1"), TypeError, f"{REAL} dtype <U1."),
