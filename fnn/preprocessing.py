@@ -47,7 +47,7 @@ def class_weights(y: ArrayLike, weights: Literal["balanced"] | Mapping[int, floa
 
     "balanced" is n / (classes · rows with the label), over the labels that occur, so that each label weighs the
     same and the weights sum to n: scikit-learn's `compute_sample_weight`, after King and Zeng, "Logistic regression
-    in rare events data", 2001. A row of weight 0 never enters a batch. A part of a split has all rows' labels:
+    in rare events data", 2001. A row of weight 0 never enters one of `batches`. A part of a split has all rows' labels:
     `attrs.evolve(part, sample_weight=class_weights(part.y, "balanced"))`.
 
     Args:

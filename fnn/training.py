@@ -78,7 +78,7 @@ def _stepped(run: TrainState, g: Params) -> tuple[Params, Any]:
     optimizer = run.recipe.optimizer
     after = optimizer.step(run.params, run.optimizer_state, g)
     params, state = after if isinstance(after, tuple) and len(after) == 2 else (None, None)
-    if not isinstance(params, Params) or params.dtype != g.dtype or params.layout != g.layout:
+    if not isinstance(params, Params) or (params.layout, params.dtype) != (g.layout, g.dtype):
         rule, got = f"must return (params, state), params like {run.params!r}", checks.show(after)
         raise checks.problem(TypeError, type(optimizer).__name__, "step", rule, got)
     check_state(optimizer, "step", state)
