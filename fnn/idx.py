@@ -15,7 +15,7 @@ from fnn.arrays import Array, view
 from fnn.dataset import Dataset
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_NAME = re.compile(r"((.+)-(images|labels)-idx\d+-[^.]+)(\.gz)?")
+_NAME = re.compile(r"((.+)-(images|labels)[-.]idx\d+-[^.]+)(\.gz)?")
 
 
 def load_mnist(folder: str | os.PathLike[str] | None = None) -> tuple[Dataset, Dataset]:
@@ -59,9 +59,10 @@ def _mnist_folder(folder: str | os.PathLike[str] | None) -> str:
 def load_idx_folder(folder: str | os.PathLike[str]) -> dict[str, Dataset]:
     """Each pair of files "<name>-images-idx<k>-<type>" and "<name>-labels-idx<k>-<type>" of a folder, by its name.
 
-    Each file plain or with .gz. "train" and "t10k" are MNIST's, Fashion-MNIST's and KMNIST's, "emnist-letters-train"
-    is one of EMNIST's. Images become rows, as in `load_mnist`; labels stay as they are, QMNIST's of shape (n, 8) too.
-    Other files are passed over. (In EMNIST's files each image is transposed, and stays so.)
+    Each file plain or with .gz, its idx after a dash or a dot. "train" and "t10k" are MNIST's, Fashion-MNIST's and
+    KMNIST's, "emnist-letters-train" is one of EMNIST's. Images, of any number of dimensions, become rows; labels stay
+    as they are, QMNIST's of shape (n, 8) too. Other files are passed over. (In EMNIST's files each image is transposed,
+    and stays so.)
 
     Raises:
         FileNotFoundError: where there is no pair, or a file without its partner.
@@ -97,8 +98,8 @@ def load_idx_folder(folder: str | os.PathLike[str]) -> dict[str, Dataset]:
 
 def _pair(where: str, folder: str, images: str, labels: str) -> Dataset:
     x, y = load_idx(os.path.join(folder, images)), load_idx(os.path.join(folder, labels))
-    if x.ndim != 3 or f"idx{y.ndim}-" not in labels or len(x) != len(y) or 0 in x.shape + y.shape:
-        rule = f"must hold images (n, height, width) and {labels} as many labels, of the dimensions in its name"
+    if f"idx{x.ndim}-" not in images or f"idx{y.ndim}-" not in labels or len(x) != len(y) or 0 in x.shape + y.shape:
+        rule = f"must hold images (n, …) and {labels} as many labels, of the dimensions in their names"
         raise checks.problem(ValueError, where, images, rule, f"shapes {x.shape} and {y.shape}")
     return Dataset(x.reshape(len(x), -1), y)
 

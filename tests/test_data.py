@@ -86,8 +86,8 @@ def test_mnist_with_images_and_labels_that_do_not_match(
     for name, shape in zip(MNIST_FILES[2:], (images, labels), strict=True):
         (tmp_path / name).write_bytes(idx(0x08, shape, bytes(int(np.prod(shape)))))
     message = (
-        "load_mnist: `t10k-images-idx3-ubyte` must hold images (n, height, width) and "
-        f"t10k-labels-idx1-ubyte as many labels, of the dimensions in its name, got shapes {images} and {labels}."
+        "load_mnist: `t10k-images-idx3-ubyte` must hold images (n, …) and "
+        f"t10k-labels-idx1-ubyte as many labels, of the dimensions in their names, got shapes {images} and {labels}."
     )
     with pytest.raises(ValueError, match=exactly(message)):
         fnn.load_mnist(tmp_path)

@@ -48,9 +48,10 @@ def test_names_and_shapes_of_the_others(tmp_path: Path) -> None:
     for other in ("qmnist-test-labels.tsv.gz", "images-idx3-ubyte", "train-images-idx3-ubyte.zip", "readme.txt"):
         (tmp_path / other).write_text("passed over")
     (tmp_path / "train-labels").mkdir()
+    colours, kinds = write(tmp_path, "z-images.idx4-ubyte", 3, 2, 2, 3), write(tmp_path, "z-labels.idx1-ubyte", 3)
     pairs = fnn.load_idx_folder(tmp_path)
-    assert list(pairs) == ["emnist-letters-train", "qmnist-test"]
-    for data, x, y in zip(pairs.values(), (letters, digits), (names, sources), strict=True):
+    assert list(pairs) == ["emnist-letters-train", "qmnist-test", "z"]
+    for data, x, y in zip(pairs.values(), (letters, digits, colours), (names, sources, kinds), strict=True):
         np.testing.assert_array_equal(data.x, x.reshape(len(x), -1))
         np.testing.assert_array_equal(data.y, y)
     assert pairs["qmnist-test"].y.dtype == np.int32
@@ -95,7 +96,7 @@ def test_two_files_of_one_kind(tmp_path: Path) -> None:
 def test_images_and_labels_that_do_not_match(tmp_path: Path, images: tuple[int, ...], labels: tuple[int, ...]) -> None:
     write(tmp_path, "a-images-idx3-ubyte.gz", *images)
     write(tmp_path, "a-labels-idx1-ubyte", *labels)
-    rule = "must hold images (n, height, width) and a-labels-idx1-ubyte as many labels, of the dimensions in its name"
+    rule = "must hold images (n, …) and a-labels-idx1-ubyte as many labels, of the dimensions in their names"
     refused(tmp_path, ValueError, f"`a-images-idx3-ubyte` {rule}, got shapes {images} and {labels}.")
 
 
