@@ -143,30 +143,34 @@ def penalties(network: Network, params: Params) -> float:
 def backprop(network: Network, params: Params, batch: Prepared, key: Key | None) -> Backprop:
     """One pass forward and one back."""
     passed = run_forward(network, params, batch.x, key)
-    vector = np.empty(params.layout.size, params.dtype)
-    running = params.running.copy()  # what no layer moves stays
-    g = params.layout.views(vector, running)
-    for _ in deltas(network, passed, batch, g):
-        pass
-    for index, layer in network.dense:
-        add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
-    grads = Params(params.layout, freeze(vector), freeze(running))
+    grads = gradient(network, params, passed, batch)
     return Backprop(mean_loss(network, passed[-1], batch), passed[-1].a, grads)
 
 
-def deltas(
-    network: Network, passed: list[Layered], batch: Prepared, g: tuple[LayerParams, ...]
-) -> Iterator[tuple[int, Floats]]:
-    """The derivative of the mean loss by each layer's z, from the last layer down; its gradient goes into g."""
+def gradient(
+    network: Network,
+    params: Params,
+    passed: list[Layered],
+    batch: Prepared,
+    seen: dict[int, Floats] | None = None,
+) -> Params:
+    """The way back, penalties included; `seen` is told the derivative of the mean loss by each layer's z."""
+    vector = np.empty(params.layout.size, params.dtype)
+    running = params.running.copy()  # what no layer moves stays
+    g = params.layout.views(vector, running)
     dz = _output_delta(network, passed[-1], batch)
     first = network.first_trained  # below it nothing has a gradient
     for index in range(len(passed) - 1, first - 1, -1):
         layer, p, kept, _, _ = passed[index]
         da = layer.backward(p, kept, dz, g[index], index > first)
-        yield index, dz
+        if seen is not None:
+            seen[index] = dz
         if index > first:
             before = passed[index - 1]
             dz = before.layer.activation.vjp(before.z, before.a, da)
+    for index, layer in network.dense:
+        add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
+    return Params(params.layout, freeze(vector), freeze(running))
 
 
 def _output_delta(network: Network, last: Layered, batch: Prepared) -> Floats:

@@ -54,11 +54,7 @@ def rmsprop(
     for s in _blocks(len(w)):
         square, step = v_new[s], w_new[s]
         _add_square(v[s], decay, g[s], fresh, square, step)
-        np.sqrt(square, out=step)
-        step += epsilon
-        np.divide(g[s], step, out=step)
-        step *= rate
-        np.subtract(w[s], step, out=step)
+        _descend(w[s], g[s], square, rate, epsilon, 1, step)
     return w_new, v_new
 
 
@@ -93,12 +89,18 @@ def adam(
         _add_square(v[s], beta2, g[s], 1 - beta2, square, step)
         if most is not None:
             square = np.maximum(most[s], square, out=most_new[0][s])
-        np.sqrt(square, out=step)
-        step += epsilon
-        np.divide(mean if ahead is None else ahead[0] * mean + ahead[1] * g[s], step, out=step)
-        step *= rate
-        np.subtract(w[s] if keep == 1 else w[s] * keep, step, out=step)
+        top = mean if ahead is None else ahead[0] * mean + ahead[1] * g[s]
+        _descend(w[s], top, square, rate, epsilon, keep, step)
     return w_new, m_new, v_new, *most_new
+
+
+def _descend(w: Floats, top: Floats, square: Floats, rate: float, epsilon: float, keep: float, out: Floats) -> None:
+    """Out = keep · w − rate · top / (√square + epsilon)."""
+    np.sqrt(square, out=out)
+    out += epsilon
+    np.divide(top, out, out=out)
+    out *= rate
+    np.subtract(w if keep == 1 else w * keep, out, out=out)
 
 
 def _mix(m: Floats, beta: float, g: Floats, out: Floats, spare: Floats) -> None:

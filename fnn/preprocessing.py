@@ -145,13 +145,12 @@ def standardizer(data: Dataset) -> Standardizer:
     checks.instance("standardizer", "data", data, Dataset, "Make one with `Dataset(x, y)`.")
     _check_dense("standardizer", "data.x", data.x)
     places = weighted_rows(data)
-    rows = places if data.rows is None else data.rows[places]
-    w = None if data.sample_weight is None else data.sample_weight[rows].astype(np.float64)
+    w = None if data.weights is None else data.weights[places].astype(np.float64)
     w = None if w is None else w / w.mean()
     scaler = StandardScaler()
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
-        for tile in tiles(len(rows)):
-            scaler.partial_fit(data.x[rows[tile]].astype(np.float64), None, None if w is None else w[tile])
+        for tile in tiles(len(places)):
+            scaler.partial_fit(data.take(places[tile])[0].astype(np.float64), None, None if w is None else w[tile])
     bad = np.flatnonzero(~np.isfinite(scaler.var_))
     if len(bad):
         got = f"{scaler.var_[bad[0]]} in column {bad[0]}"

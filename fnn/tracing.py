@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn.arrays import Floats, Rows, State, sealed
-from fnn.backprop import backprop, deltas, penalties, run_forward
+from fnn.backprop import gradient, mean_loss, penalties, run_forward
 from fnn.network import Network
 from fnn.params import Params
 from fnn.passes import check_batch
@@ -96,16 +96,15 @@ def trace(
            [-0.247245]])
     """
     batch = check_batch("trace", network, params, x, y, sample_weight, key)
-    value, _, g = backprop(network, params, batch, key)
     passed = run_forward(network, params, batch.x, key)
-    scratch = params.layout.views(np.empty_like(params.vector), params.running.copy())
-    by_layer = dict(deltas(network, passed, batch, scratch))
+    deltas: dict[int, Floats] = {}
+    g = gradient(network, params, passed, batch, deltas)
     none = np.zeros(0, params.dtype)
     layers = tuple(
-        LayerTrace(_name(layer), z, a, by_layer.get(i, none), g[i].weight, g[i].bias)
+        LayerTrace(_name(layer), z, a, deltas.get(i, none), g[i].weight, g[i].bias)
         for i, (layer, _, _, z, a) in enumerate(passed)
     )
-    return Trace(value + penalties(network, params), layers)
+    return Trace(mean_loss(network, passed[-1], batch) + penalties(network, params), layers)
 
 
 def _name(layer: object) -> str:
