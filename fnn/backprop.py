@@ -70,24 +70,27 @@ def cast_y(network: Network, y: Array, dtype: np.dtype[Any]) -> Array:
 def run_forward(network: Network, params: Params, x: Floats, key: Key | None) -> list[Layered]:
     """One pass, layer by layer, with all that the way back needs."""
     passed = []
-    for index, layer in enumerate(network.layers):
-        p = params[index]
-        z, kept = layer.forward(p, x, key, index)
-        x = layer.activation.value(z)
-        if type(x) is not np.ndarray or x.shape != z.shape:
-            _check_shape(layer.activation, "value(z)", x, z.shape)
-        passed.append(Layered(layer, p, kept, z, x))
+    for index in range(len(network.layers)):
+        passed.append(_through(network, params, x, key, index))
+        x = passed[-1].a
     return passed
 
 
 def last_layer(network: Network, params: Params, x: Floats) -> Layered:
     """Inference: one pass of which only the end is kept."""
-    for index, (layer, p) in enumerate(zip(network.layers, params.layers, strict=True)):
-        z, kept = layer.forward(p, x, None, index)
-        x = layer.activation.value(z)
-        if type(x) is not np.ndarray or x.shape != z.shape:
-            _check_shape(layer.activation, "value(z)", x, z.shape)
-    return Layered(layer, p, kept, z, x)
+    for index in range(len(network.layers)):
+        last = _through(network, params, x, None, index)
+        x = last.a
+    return last
+
+
+def _through(network: Network, params: Params, x: Floats, key: Key | None, index: int) -> Layered:
+    layer, p = network.layers[index], params.layers[index]
+    z, kept = layer.forward(p, x, key, index)
+    a = layer.activation.value(z)
+    if type(a) is not np.ndarray or a.shape != z.shape:
+        _check_shape(layer.activation, "value(z)", a, z.shape)
+    return Layered(layer, p, kept, z, a)
 
 
 def tiles(n: int) -> Iterator[slice]:
@@ -143,34 +146,36 @@ def penalties(network: Network, params: Params) -> float:
 def backprop(network: Network, params: Params, batch: Prepared, key: Key | None) -> Backprop:
     """One pass forward and one back."""
     passed = run_forward(network, params, batch.x, key)
-    grads = gradient(network, params, passed, batch)
+    grads = gradient(network, params, passed, batch, {})
     return Backprop(mean_loss(network, passed[-1], batch), passed[-1].a, grads)
 
 
 def gradient(
-    network: Network,
-    params: Params,
-    passed: list[Layered],
-    batch: Prepared,
-    seen: dict[int, Floats] | None = None,
+    network: Network, params: Params, passed: list[Layered], batch: Prepared, seen: dict[int, Floats]
 ) -> Params:
     """The way back, penalties included; `seen` is told the derivative of the mean loss by each layer's z."""
     vector = np.empty(params.layout.size, params.dtype)
     running = params.running.copy()  # what no layer moves stays
     g = params.layout.views(vector, running)
     dz = _output_delta(network, passed[-1], batch)
-    first = network.first_trained  # below it nothing has a gradient
-    for index in range(len(passed) - 1, first - 1, -1):
-        layer, p, kept, _, _ = passed[index]
-        da = layer.backward(p, kept, dz, g[index], index > first)
-        if seen is not None:
-            seen[index] = dz
-        if index > first:
-            before = passed[index - 1]
-            dz = before.layer.activation.vjp(before.z, before.a, da)
+    back(passed, dz, g, network.first_trained, False, seen)  # below it nothing has a gradient
     for index, layer in network.dense:
         add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
     return Params(params.layout, freeze(vector), freeze(running))
+
+
+def back(
+    passed: list[Layered], dz: Floats, g: tuple[LayerParams, ...], first: int, to_x: bool, seen: dict[int, Floats]
+) -> Floats:
+    """From the last z down to layer `first`, whose derivative by its inputs is returned where `to_x` asks for it."""
+    for index in range(len(passed) - 1, first - 1, -1):
+        layer, p, kept, _, _ = passed[index]
+        seen[index] = dz
+        dz = layer.backward(p, kept, dz, g[index], to_x or index > first)
+        if index > first:
+            before = passed[index - 1]
+            dz = before.layer.activation.vjp(before.z, before.a, dz)
+    return dz
 
 
 def _output_delta(network: Network, last: Layered, batch: Prepared) -> Floats:
