@@ -10,6 +10,7 @@ import fnn
 from tests.test_structure import TIERS, front_violations, import_violations, lines_of_code, says_what_it_is
 
 LATER = "def f():\n    "
+NEVER = "if TYPE_CHECKING:\n    "
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,13 @@ LATER = "def f():\n    "
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fnn.layers import Dense",
             "losses:3: layers is in tier {layers}, and losses in {losses}",
         ),
+        ("analysis", NEVER + "from fnn.metrics import ConfusionMatrix", None),
+        ("analysis", NEVER + "from fnn.analysis import Summary", "analysis:2: analysis is an edge"),
+        ("analysis", "if True:\n    from fnn.metrics import ConfusionMatrix", "analysis:2: metrics is an edge"),
+        ("analysis", NEVER + "pass\nelse:\n    from fnn.metrics import ConfusionMatrix", "analysis:4: metrics is an"),
+        ("fitting", NEVER + "from fnn.metrics import ConfusionMatrix", "fitting:2: metrics is an edge"),
+        ("losses", NEVER + "from matplotlib.axes import Axes", None),
+        ("losses", NEVER + "pass\nelse:\n    import matplotlib", "losses:4: matplotlib outside a function"),
         ("losses", "try:\n    from fnn.network import mlp\nexcept ImportError:\n    pass", "losses:2: network"),
         ("fitting", "from fnn.metrics import confusion_matrix", "fitting:1: metrics is an edge"),
         ("analysis", "from fnn.data import load_idx", "analysis:1: data is an edge"),
