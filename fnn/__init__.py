@@ -30,7 +30,15 @@ from fnn.adam import (
     nadam_init,
     nadam_step,
 )
-from fnn.analysis import GradientCheck, Summary, check_grads, summary
+from fnn.analysis import (
+    DecisionBoundary,
+    GradientCheck,
+    Summary,
+    check_grads,
+    decision_boundary,
+    saliency,
+    summary,
+)
 from fnn.arrays import Array, Floats, Spec, State, digest, sealed
 from fnn.averages import Average, AverageState, average_init, average_step
 from fnn.data import load_csv, load_digits, load_openml
@@ -58,6 +66,7 @@ from fnn.lbfgs import LBFGSRun, fit_lbfgs
 from fnn.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError
 from fnn.metrics import (
     ClassificationReport,
+    Confusion,
     ConfusionMatrix,
     RegressionReport,
     classification_report,
@@ -89,8 +98,8 @@ from fnn.optimizers import (
 )
 from fnn.params import LayerParams, Layout, Params, Shapes
 from fnn.passes import forward, grads, loss, loss_and_grads, predict, predict_proba, project
-from fnn.preprocessing import Standardizer, class_weights, one_hot, standardize, standardizer
-from fnn.probabilities import Calibration, calibration, log_loss, top_k_accuracy
+from fnn.preprocessing import ClassCounts, Standardizer, class_counts, class_weights, one_hot, standardize, standardizer
+from fnn.probabilities import Calibration, Mistakes, calibration, log_loss, mistakes, top_k_accuracy
 from fnn.randomness import Address, Key
 from fnn.reports import history_table, log_table
 from fnn.runs import EpochRecord, Monitor, Recipe, TrainState, start
@@ -131,13 +140,16 @@ __all__ = [
     "BatchNorm",
     "BinaryCrossEntropy",
     "Calibration",
+    "ClassCounts",
     "ClassificationReport",
+    "Confusion",
     "ConfusionMatrix",
     "Constant",
     "Cosine",
     "CosineRestarts",
     "CrossEntropy",
     "Dataset",
+    "DecisionBoundary",
     "Dense",
     "Dropout",
     "Elu",
@@ -168,6 +180,7 @@ __all__ = [
     "Lion",
     "LionState",
     "Loss",
+    "Mistakes",
     "Momentum",
     "MomentumState",
     "Monitor",
@@ -219,9 +232,11 @@ __all__ = [
     "batches",
     "calibration",
     "check_grads",
+    "class_counts",
     "class_weights",
     "classification_report",
     "confusion_matrix",
+    "decision_boundary",
     "digest",
     "end_epoch",
     "evaluate",
@@ -246,6 +261,7 @@ __all__ = [
     "log_table",
     "loss",
     "loss_and_grads",
+    "mistakes",
     "mlp",
     "momentum_init",
     "momentum_step",
@@ -260,6 +276,7 @@ __all__ = [
     "regression_report",
     "rmsprop_init",
     "rmsprop_step",
+    "saliency",
     "sealed",
     "sgd_init",
     "sgd_step",

@@ -1,4 +1,4 @@
-"""Looking inside: the summary of a network, and the check of its gradients."""
+"""Looking inside: the summary of a network, what it answers where and by which inputs, the check of its gradients."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn import checks
-from fnn.arrays import Floats, Rows, freeze
-from fnn.backprop import Prepared, backprop, mean_loss, penalties, run_forward
+from fnn.arrays import Array, Floats, Rows, State, freeze, sealed
+from fnn.backprop import Prepared, back, backprop, mean_loss, penalties, run_forward, true_answers
+from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
-from fnn.passes import check_batch, check_model
+from fnn.passes import check_batch, check_data, check_model, finite_x, predict_proba
 from fnn.randomness import Key
 from fnn.tables import table
 
@@ -86,6 +87,109 @@ def _short(layer: Any) -> str:
         if value != field.default and field.name != "units":
             settings.append(f"{type(value).__name__.lower()}" if attrs.has(type(value)) else f"{field.name}={value}")
     return " ".join([type(layer).__name__, *settings])
+
+
+def saliency(network: Network, params: Params, x: Rows, classes: ArrayLike | None = None) -> Floats:
+    """How much each input moves the logit of a class: ∂zᶜ/∂x, z the last layer's before its activation; inference.
+
+    Its size says which pixels matter for an answer, its sign whether more of one speaks for the class (Simonyan,
+    Vedaldi and Zisserman, "Deep inside convolutional networks", 2014, section 3). It is by x as it is given: the
+    network's `input_scale` is in it. To first order, z moves by the sum over the inputs of ∂zᶜ/∂x · Δx.
+
+    Args:
+        network: the spec.
+        params: its numbers.
+        x: as in `forward`.
+        classes: for each row the index of an output, shape (n,); None is the output whose logit is the largest.
+
+    Returns:
+        Shape (n, inputs), of the params' dtype.
+
+    Raises:
+        TypeError: for an x that is not of real numbers, or classes that are not integers.
+        ValueError: for another shape, no rows, NaN or infinity, or a class out of range.
+
+    >>> import fnn
+    >>> network = fnn.mlp(2, 2, 2, activation="relu", input_scale=0.5)
+    >>> params = fnn.pack_params(network, [[[1, 0], [2, 1]], [0, -9], [[3, 1], [1, 1]], [0, 0]])
+    >>> fnn.saliency(network, params, [[1, 1]])
+    array([[1.5, 3. ]])
+    """
+    check_model("saliency", network, params)
+    cast = finite_x("saliency", network, checks.rows("saliency", "x", x, network.inputs), params.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        passed = run_forward(network, params, cast, None)
+        z = passed[-1].z
+        chosen = z.argmax(axis=1) if classes is None else checks.numeric("saliency", "classes", classes, "ui")
+        if chosen.shape != (len(z),):
+            raise checks.problem(ValueError, "saliency", "classes", f"must have shape ({len(z)},)", str(chosen.shape))
+        checks.labels("saliency", "classes", chosen, network.outputs)
+        dz = np.zeros_like(z)
+        dz[np.arange(len(z)), chosen] = 1
+        unused = params.layout.views(np.empty(params.layout.size, params.dtype), params.running.copy())
+        dx = back(passed, dz, unused, 0, True, {}) * params.dtype.type(network.input_scale)
+    checks.finite("saliency", "the derivative", dx)
+    return dx
+
+
+@attrs.frozen(eq=False, repr=False)
+class DecisionBoundary(State):
+    """What a network of two inputs answers over the plane, and the rows of a data set in it.
+
+    Attributes:
+        sides: the points along x₀ and x₁, a little beyond the rows, shape (2, steps).
+        answers: shape (steps, steps), x₁ by x₀: of two classes the probability of the second, or of yes; of more the
+            index of the class.
+        classes: how many.
+        x: the rows, shape (n, 2).
+        y: their classes, shape (n,).
+    """
+
+    sides: Floats = attrs.field(converter=sealed)
+    answers: Array = attrs.field(converter=sealed)
+    classes: int
+    x: Floats = attrs.field(converter=sealed)
+    y: Array = attrs.field(converter=sealed)
+
+
+def decision_boundary(network: Network, params: Params, data: Dataset, steps: int = 201) -> DecisionBoundary:
+    """What a network answers on a grid over the plane of its two inputs, which reaches 15 % beyond the rows.
+
+    Args:
+        network: the spec, of 2 inputs, whose answers are classes, or one yes or no.
+        params: its numbers.
+        data: the rows, for the extent of the grid and to be drawn in it.
+        steps: how many points along each side, at least 2.
+
+    Raises:
+        TypeError, ValueError: for another network, or parts that do not fit each other.
+
+    >>> import fnn
+    >>> network = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
+    >>> params = fnn.pack_params(network, [[[9], [0]], [0]])
+    >>> boundary = fnn.decision_boundary(network, params, fnn.Dataset([[-1, -1], [1, 1]], [0, 1]), steps=3)
+    >>> boundary.sides, boundary.answers[0].round(3)
+    (array([[-1.3,  0. ,  1.3],
+           [-1.3,  0. ,  1.3]]), array([0. , 0.5, 1. ]))
+    """
+    where = "decision_boundary"
+    check_model(where, network, params)
+    if network.inputs != 2 or network.answers == "values" or (network.answers == "yes or no" and network.outputs > 1):
+        rule = "must have 2 inputs and answer with classes, or one yes or no"
+        got = f"{network.inputs} inputs and {network.outputs} outputs of {network.answers}"
+        raise checks.problem(ValueError, where, "network", rule, got)
+    check_data(where, "data", network, data, params.dtype)
+    checks.count(where, "steps", steps, 2)
+    rows, y, _ = data.take()
+    given: Any = rows
+    x = np.asarray(given.toarray() if checks.is_sparse(given) else given, np.float64)
+    low, high = x.min(axis=0), x.max(axis=0)
+    margin = np.where(high > low, 0.15 * (high - low), 1)
+    sides = np.linspace(low - margin, high + margin, steps, axis=1)
+    plane = np.stack(np.meshgrid(*sides), axis=-1)
+    p = predict_proba(network, params, plane.reshape(-1, 2))
+    answers = p[:, 1] if p.shape[1] == 2 else p.argmax(axis=1)
+    return DecisionBoundary(sides, answers.reshape(steps, steps), p.shape[1], x, true_answers(network, y))
 
 
 @attrs.frozen

@@ -50,6 +50,24 @@ class ClassificationReport:
         return table(["class", "precision", "recall", "f1", "support"], lines)
 
 
+@attrs.frozen
+class Confusion:
+    """How often one class was taken for another; prints as "4 → 9: 12".
+
+    Attributes:
+        true: the one class.
+        predicted: the other.
+        count: how many rows.
+    """
+
+    true: int
+    predicted: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.true} → {self.predicted}: {self.count:,}"
+
+
 @attrs.frozen(eq=False, repr=False)
 class ConfusionMatrix(State):
     """How often each class was taken for each; prints as a table.
@@ -68,6 +86,19 @@ class ConfusionMatrix(State):
         with np.errstate(invalid="ignore"):
             share: Floats = self.counts.diagonal() / self.counts.sum(axis=1)
         return share
+
+    def most_confused(self, k: int = 10) -> tuple[Confusion, ...]:
+        """The pairs of classes that were taken for each other most often, at most k, the most frequent first.
+
+        >>> import fnn
+        >>> [str(pair) for pair in fnn.confusion_matrix([4, 4, 9, 9, 9], [9, 9, 4, 9, 9]).most_confused()]
+        ['4 → 9: 2', '9 → 4: 1']
+        """
+        checks.count("most_confused", "k", k, 1)
+        wrong = np.where(np.eye(len(self.labels), dtype=bool), 0, self.counts)
+        order = np.argsort(-wrong, axis=None, kind="stable")[: min(k, np.count_nonzero(wrong))]
+        places = zip(*np.unravel_index(order, wrong.shape), strict=True)
+        return tuple(Confusion(self.labels[i], self.labels[j], int(wrong[i, j])) for i, j in places)
 
     def __str__(self) -> str:
         rows = [[str(label), *map(int, row)] for label, row in zip(self.labels, self.counts, strict=True)]

@@ -1,4 +1,4 @@
-"""Labels and columns made ready: one-hot targets, class weights, and columns of mean 0 and standard deviation 1."""
+"""Labels and columns looked at and made ready: how many of each class, one-hot targets, weights, standard columns."""
 
 from __future__ import annotations
 
@@ -10,9 +10,61 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn import checks
-from fnn.arrays import Array, Floats, State, sealed
+from fnn.arrays import Array, Floats, Ints, State, sealed
 from fnn.backprop import tiles
 from fnn.dataset import Dataset, weighted_rows
+from fnn.tables import table
+
+
+@attrs.frozen(eq=False, repr=False)
+class ClassCounts(State):
+    """How many rows of each class there are, in one or more parts; prints as a table.
+
+    Attributes:
+        parts: their names.
+        labels: the classes that occur in any part, in order.
+        counts: shape (parts, classes).
+    """
+
+    parts: tuple[str, ...]
+    labels: tuple[int, ...]
+    counts: Ints = attrs.field(converter=sealed)
+
+    def __str__(self) -> str:
+        rows = [[str(label), *counts] for label, counts in zip(self.labels, self.counts.T, strict=True)]
+        return table(["class", *self.parts], [*rows, ["all", *self.counts.sum(axis=1)]])
+
+
+def class_counts(**parts: Dataset | ArrayLike) -> ClassCounts:
+    """How many rows of each class there are in each part, under the name that it is given by.
+
+    Args:
+        parts: data sets, of which the rows that count are counted, or labels; n integers or booleans each.
+
+    Raises:
+        TypeError: for labels that are not integers or booleans.
+        ValueError: for no part, a shape other than (n,), or no rows.
+
+    >>> import fnn
+    >>> print(fnn.class_counts(train=[0, 0, 1, 2], test=[2, 0]))
+    class  train  test
+    0          2     1
+    1          1     0
+    2          1     1
+    all        4     2
+    """
+    if not parts:
+        fix = "As in `class_counts(train=train, test=test)`."
+        raise checks.problem(ValueError, "class_counts", "parts", "must be at least one", "none", fix)
+    columns = []
+    for name, part in parts.items():
+        if isinstance(part, Dataset):
+            part = part.y if part.rows is None else part.y[part.rows]
+        columns.append(checks.numeric("class_counts", name, part, "bui").astype(np.int64))
+        _check_column("class_counts", columns[-1], name)
+    labels = np.unique(np.concatenate(columns))
+    counts = [np.bincount(np.searchsorted(labels, y), minlength=len(labels)) for y in columns]
+    return ClassCounts(tuple(parts), tuple(map(int, labels)), np.array(counts))
 
 
 def one_hot(y: ArrayLike, classes: int) -> Floats:
@@ -89,10 +141,10 @@ def _weight(weights: Mapping[int, float], label: int) -> float:
     return checks.number("class_weights", name, weights[label], rule, lambda value: value >= 0)
 
 
-def _check_column(where: str, y: Array) -> None:
+def _check_column(where: str, y: Array, name: str = "y") -> None:
     if y.ndim != 1 or y.size == 0:
-        fix = "A column of labels is made flat by `y.ravel()`." if y.ndim == 2 and y.shape[1] == 1 else ""
-        raise checks.problem(ValueError, where, "y", "must have shape (n,), n at least 1", str(y.shape), fix)
+        fix = f"A column of labels is made flat by `{name}.ravel()`." if y.ndim == 2 and y.shape[1] == 1 else ""
+        raise checks.problem(ValueError, where, name, "must have shape (n,), n at least 1", str(y.shape), fix)
 
 
 @attrs.frozen(eq=False, repr=False)

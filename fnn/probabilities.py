@@ -1,4 +1,4 @@
-"""What outputs are worth before they become answers: the label among the first k, the log loss, the calibration."""
+"""What outputs are worth before they become answers: the first k, the log loss, the calibration, the sure mistakes."""
 
 from __future__ import annotations
 
@@ -144,16 +144,83 @@ def calibration(y: ArrayLike, outputs: ArrayLike, bins: int = 10) -> Calibration
     largest error                          0.1000
     """
     checks.count("calibration", "bins", bins, 1)
-    y, p = _probabilities("calibration", y, outputs)
-    if y.ndim == 2:
-        fix = "Each output has a table of its own: `calibration(y[:, 0], outputs[:, 0])`."
-        raise checks.problem(ValueError, "calibration", "y", "must have shape (n,)", str(y.shape), fix)
+    y, p = _one_question("calibration", y, outputs)
     confidence, right = (p, y) if p.ndim == 1 else (p.max(axis=1), p.argmax(axis=1) == y)
     place = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence)
     counts = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):
         means = [np.bincount(place, values, bins) / counts for values in (confidence, right)]
     return Calibration(counts, *means)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Mistakes(State):
+    """The rows that are answered wrongly, the surest answer first; prints as a line.
+
+    Attributes:
+        rows: their places in y.
+        true: their labels.
+        predicted: the answers.
+        confidence: the probability of each answer.
+        n: the number of all rows.
+    """
+
+    rows: Ints = attrs.field(converter=sealed)
+    true: Ints = attrs.field(converter=sealed)
+    predicted: Ints = attrs.field(converter=sealed)
+    confidence: Floats = attrs.field(converter=sealed)
+    n: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def rate(self) -> float:
+        """The share of all rows."""
+        return len(self) / self.n
+
+    def __str__(self) -> str:
+        return f"{len(self):,} of {self.n:,} wrong, {100 * self.rate:.2f} %"
+
+
+def mistakes(y: ArrayLike, outputs: ArrayLike) -> Mistakes:
+    """The rows whose most probable label is not the true one, by how sure the answer was; equal ones in order.
+
+    Args:
+        y: n integer labels 0 … classes − 1; or n numbers that are 0 or 1.
+        outputs: the probabilities, as `fnn.forward` returns them: for labels shape (n, classes), which sum to 1 in
+            each row (within 10⁻³); for yes or no those of yes, shape (n,) or (n, 1), and the answer is yes from 0.5.
+
+    Raises:
+        TypeError: for arrays that are not of real numbers, or labels that are not integers.
+        ValueError: for shapes that do not fit, a label out of range, or probabilities outside [0, 1] or whose sum is
+            not 1.
+
+    >>> import fnn
+    >>> wrong = fnn.mistakes([0, 1, 1], [[0.6, 0.4], [0.7, 0.3], [0.8, 0.2]])
+    >>> print(wrong, wrong.rows, wrong.confidence)
+    2 of 3 wrong, 66.67 % [2 1] [0.8 0.7]
+    """
+    y, p = _one_question("mistakes", y, outputs)
+    if p.ndim == 1:
+        p = np.stack([1 - p, p], axis=1)
+        answers = (p[:, 1] >= 0.5).astype(np.int64)
+    else:
+        answers = p.argmax(axis=1)
+    rows = np.flatnonzero(answers != y)
+    confidence = p[rows, answers[rows]]
+    order = np.argsort(-confidence, kind="stable")
+    rows = rows[order]
+    return Mistakes(rows, y[rows].astype(np.int64), answers[rows], confidence[order], len(y))
+
+
+def _one_question(where: str, y: ArrayLike, outputs: ArrayLike) -> tuple[Array, Floats]:
+    """As `_probabilities`, without several questions in a row."""
+    y, p = _probabilities(where, y, outputs)
+    if y.ndim == 2:
+        fix = f"Each output is a question of its own: `{where}(y[:, 0], outputs[:, 0])`."
+        raise checks.problem(ValueError, where, "y", "must have shape (n,)", str(y.shape), fix)
+    return y, p
 
 
 def _labels(where: str, y: ArrayLike, n: int, classes: int) -> Array:

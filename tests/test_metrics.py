@@ -208,3 +208,15 @@ def test_what_is_refused(function: Any, y: Any, said: Any, kind: type[Exception]
 def test_shapes_that_a_confusion_matrix_refuses(y: Any, message: str) -> None:
     with pytest.raises(ValueError, match=exactly(f"confusion_matrix: {message}")):
         fnn.confusion_matrix(y, y)
+
+
+def test_the_most_confused_pairs_are_the_largest_counts_off_the_diagonal() -> None:
+    y = [4] * 20 + [9] * 15 + [7] * 10
+    said = [9] * 12 + [4] * 8 + [4] * 3 + [9] * 12 + [9] * 3 + [7] * 7
+    matrix = fnn.confusion_matrix(y, said)
+    assert [str(pair) for pair in matrix.most_confused()] == ["4 → 9: 12", "7 → 9: 3", "9 → 4: 3"]
+    assert matrix.most_confused(1) == (fnn.Confusion(4, 9, 12),)
+    assert fnn.confusion_matrix([1, 2], [1, 2]).most_confused() == ()
+    assert str(fnn.Confusion(0, 1, 12345)) == "0 → 1: 12,345"
+    with pytest.raises(ValueError, match=r"^most_confused: `k` must be an integer of at least 1, got 0\.$"):
+        matrix.most_confused(0)

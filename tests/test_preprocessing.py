@@ -265,3 +265,45 @@ REFUSED: list[tuple[Any, tuple[Any, ...], type[Exception], str]] = [
 def test_what_is_refused(function: Any, arguments: tuple[Any, ...], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=exactly(f"{function.__name__}: {message}")):
         function(*arguments)
+
+
+def test_class_counts_are_pythons() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(-2, 3, 100), rng.integers(0, 7, 50).astype(np.uint8)
+    counts = fnn.class_counts(a=a, b=b)
+    assert counts.parts == ("a", "b")
+    assert counts.labels == tuple(sorted({*a.tolist(), *b.tolist()}))
+    expected = [[part.tolist().count(label) for label in counts.labels] for part in (a, b)]
+    assert counts.counts.tolist() == expected
+    assert fnn.class_counts(a=[True, False, True]).counts.tolist() == [[1, 2]]
+
+
+def test_of_a_data_set_the_rows_that_count_are_counted() -> None:
+    data = fnn.Dataset(np.zeros((6, 1)), [0, 1, 1, 2, 2, 2], rows=[1, 3, 4])
+    counts = fnn.class_counts(train=data, labels=data.y)
+    assert counts.counts.tolist() == [[0, 1, 2], [1, 2, 3]]
+    assert str(counts).splitlines() == [
+        "class  train  labels",
+        "0          0       1",
+        "1          1       2",
+        "2          2       3",
+        "all        3       6",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "kind", "message"),
+    [
+        ({}, ValueError, "`parts` must be at least one, got none. As in `class_counts(train=train, test=test)`."),
+        ({"a": [0.5]}, TypeError, "`a` must be an array of integers or booleans, got [0.5]."),
+        ({"a": [0], "b": []}, ValueError, "`b` must have shape (n,), n at least 1, got (0,)."),
+        (
+            {"a": [[0], [1]]},
+            ValueError,
+            "`a` must have shape (n,), n at least 1, got (2, 1). A column of labels is made flat by `a.ravel()`.",
+        ),
+    ],
+)
+def test_what_class_counts_refuses(parts: dict[str, Any], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=exactly(f"class_counts: {message}")):
+        fnn.class_counts(**parts)

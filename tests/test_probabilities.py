@@ -204,9 +204,9 @@ def test_frames_and_series_are_arrays(frame: Any) -> None:
 LIKE = "as `outputs` has, got"
 WHOLE = "Labels that are whole are made integers by `y.astype(int)`."
 ONE_ROW = "One row is `outputs[None, :]`."
-TABLES = "Each output has a table of its own: `calibration(y[:, 0], outputs[:, 0])`."
+TABLES = "Each output is a question of its own: `calibration(y[:, 0], outputs[:, 0])`."
 P = [[0.5, 0.5], [1.0, 0.0]]
-BOTH = (fnn.log_loss, fnn.calibration)
+BOTH = (fnn.log_loss, fnn.calibration, fnn.mistakes)
 REFUSED: list[tuple[Any, tuple[Any, ...], type[Exception], str]] = [
     (fnn.top_k_accuracy, ([0, 1], [0.5, 0.5], 1), ValueError,
      f"`outputs` must have shape (n, columns), got (2,). {ONE_ROW}"),
@@ -253,6 +253,8 @@ REFUSED: list[tuple[Any, tuple[Any, ...], type[Exception], str]] = [
         ]
     ],
     (fnn.calibration, ([[0, 1], [1, 0]], P), ValueError, f"`y` must have shape (n,), got (2, 2). {TABLES}"),
+    (fnn.mistakes, ([[0, 1], [1, 0]], P), ValueError,
+     f"`y` must have shape (n,), got (2, 2). {TABLES.replace('calibration', 'mistakes')}"),
     (fnn.calibration, ([0, 1], P, 0), ValueError, "`bins` must be an integer of at least 1, got 0."),
     (fnn.calibration, ([0, 1], P, None), TypeError, "`bins` must be an integer of at least 1, got None."),
 ]  # fmt: skip
@@ -275,3 +277,39 @@ def test_float32_is_computed_with_in_float64() -> None:
 def test_rows_may_sum_to_1_in_float16() -> None:
     p = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4]], np.float16)
     assert fnn.log_loss([2, 0], p) == pytest.approx(-(math.log(0.7) + math.log(0.3)) / 2, rel=1e-3)
+
+
+def test_mistakes_are_the_rows_whose_answer_is_another_the_surest_first() -> None:
+    p = [[0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.9, 0.1, 0.0], [0.2, 0.7, 0.1]]
+    wrong = fnn.mistakes([1, 2, 0, 2, 0], p)
+    assert wrong.rows.tolist() == [3, 4, 0, 2]
+    assert wrong.true.tolist() == [2, 0, 1, 0]
+    assert wrong.predicted.tolist() == [0, 1, 0, 2]
+    assert wrong.confidence.tolist() == [0.9, 0.7, 0.6, 0.4]
+    assert (len(wrong), wrong.n, wrong.rate) == (4, 5, 0.8)
+    assert str(wrong) == "4 of 5 wrong, 80.00 %"
+
+
+def test_mistakes_agree_with_predict_and_accuracy() -> None:
+    y, p, _ = some()
+    wrong = fnn.mistakes(y, p)
+    assert sorted(wrong.rows.tolist()) == [i for i, row in enumerate(p) if int(np.argmax(row)) != y[i]]
+    assert wrong.rate == pytest.approx(1 - fnn.accuracy(y, p.argmax(axis=1)))
+    assert np.all(np.diff(wrong.confidence) <= 0)
+
+
+def test_mistakes_of_yes_or_no() -> None:
+    network = fnn.Network(1, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
+    params = fnn.pack_params(network, [[[1.0]], [0.0]])
+    x, y = [[-3.0], [0.0], [2.0], [4.0]], [1, 0, 0, 1]  # a probability of a half is yes
+    wrong = fnn.mistakes(y, fnn.forward(network, params, x))
+    assert wrong.rows.tolist() == [0, 2, 1]
+    assert wrong.predicted.tolist() == [0, 1, 1]
+    assert sorted(wrong.rows.tolist()) == np.flatnonzero(fnn.predict(network, params, x) != y).tolist()
+    assert wrong.confidence.tolist() == pytest.approx([1 / (1 + math.exp(-3)), 1 / (1 + math.exp(-2)), 0.5])
+
+
+def test_of_mistakes_as_sure_the_first_comes_first_and_none_is_none() -> None:
+    assert fnn.mistakes([1, 1, 1], [[0.8, 0.2]] * 3).rows.tolist() == [0, 1, 2]
+    none = fnn.mistakes([0, 1], [[0.8, 0.2], [0.4, 0.6]])
+    assert (len(none), none.rate, str(none)) == (0, 0.0, "0 of 2 wrong, 0.00 %")

@@ -88,6 +88,7 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
                 yield name, getattr(fnn, name), network, params, x, y, w, key
         yield "check_grads", fnn.check_grads, network, params, x, y, w, KEY
         yield "trace", fnn.trace, network, params, x, y, w, KEY
+        yield "saliency", fnn.saliency, network, params, x, y
         yield "project", fnn.project, network, params
         yield "init_params", fnn.init_params, network, 0
         yield "pack_params", fnn.pack_params, network, [np.array(t) for p in params for t in p if t.size]
@@ -133,7 +134,13 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
     for y, p in ((labels, shares), (labels % 2, shares[:, 0])):
         yield "log_loss", fnn.log_loss, y, p, np.ones(9)
         yield "calibration", fnn.calibration, y, p
+    for y, p in ((labels, shares), (labels % 2, shares[:, 0])):
+        yield "mistakes", fnn.mistakes, y, p
+    plane = fnn.mlp(2, 3)
+    pairs = fnn.Dataset(shares[:, :2], labels)
+    yield "decision_boundary", fnn.decision_boundary, plane, fnn.init_params(plane, 0), pairs, 5
     yield "one_hot", fnn.one_hot, labels, 3
+    yield "class_counts", lambda *parts: fnn.class_counts(a=parts[0], b=parts[1]), labels, fnn.Dataset(shares, labels)
     yield "class_weights", fnn.class_weights, labels, "balanced"
     raw = fnn.Dataset(shares, labels, np.ones(9), rows=np.arange(7))
     yield "standardizer", fnn.standardizer, raw

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,43 +67,3 @@ def test_the_first_code_is_within_ten_lines_and_the_whole_within_two_hundred() -
     assert len(BLOCKS[0].splitlines()) <= 10
     assert BLOCKS[0].splitlines()[-1].startswith("print(")
     assert len(lines) <= 200
-
-
-@pytest.mark.parametrize("name", ["digits.py", "mnist.py", "regularization.py"])
-def test_an_example_has_help_and_is_short(name: str) -> None:
-    path = ROOT / "examples" / name
-    result = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("usage: ")
-    assert len(path.read_text().splitlines()) < 80
-
-
-def test_the_digits_example_prints_its_table_accuracy_and_report() -> None:
-    command = [sys.executable, str(ROOT / "examples" / "digits.py"), "--epochs", "20"]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    lines = result.stdout.splitlines()
-    table = next(i for i, line in enumerate(lines) if line.split()[:2] == ["epoch", "loss"])
-    assert [line.split()[0] for line in lines[table + 1 : table + 21]] == [str(n) for n in range(1, 21)]
-    accuracy = next(line for line in lines if line.startswith("test accuracy"))
-    assert float(accuracy.split()[2].rstrip(",")) >= 0.93
-    assert lines[-1].split()[0] == "accuracy"
-    assert "epoch 20/20" in result.stderr
-
-
-def test_the_mnist_example_trains_on_a_folder(mnist_folder: Path) -> None:
-    command = [sys.executable, str(ROOT / "examples" / "mnist.py"), "--data", str(mnist_folder), "--epochs", "1"]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Dense relu     784×256" in result.stdout
-    assert "test accuracy" in result.stdout
-    assert "true \\ predicted" in result.stdout
-
-
-@pytest.fixture
-def mnist_folder(tmp_path: Path) -> Path:
-    """The four IDX files, of a few made-up images."""
-    for part, n in (("train", 120), ("t10k", 30)):
-        pixels = bytes((i * 7 + j) % 256 for i in range(n) for j in range(784))
-        header = bytes([0, 0, 8, 3]) + b"".join(size.to_bytes(4, "big") for size in (n, 28, 28))
-        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(header + pixels)
-        labels = bytes(i % 10 for i in range(n))
-        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1]) + n.to_bytes(4, "big") + labels)
-    return tmp_path

@@ -1,4 +1,4 @@
-"""A training step of fnn beside PyTorch's eager loop, or an earlier fnn: `python -m tests.benchmarks --help`.
+"""A training step of fnn beside PyTorch's, a hand-written one or an earlier fnn's: `python -m tests.benchmarks --help`.
 
 Each library has a process of its own, started once and asked for one epoch at a time, so that the two meet the
 same machine minute by minute. The figure is microseconds a step over a whole epoch: for fnn a whole `fit` call.
@@ -49,9 +49,10 @@ class Worker:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A step of 784-256-128-10, Adam, batches of 64: fnn and PyTorch.")
+    parser = argparse.ArgumentParser(description="A step of 784-256-128-10, Adam, batches of 64: fnn and another.")
     other = parser.add_mutually_exclusive_group(required=True)
     other.add_argument("--torch-python", help="the python of an environment that has torch")
+    other.add_argument("--hand", action="store_true", help="the float64 network that one writes in a notebook instead")
     other.add_argument("--before", metavar="FOLDER", help="another checkout of fnn, to compare with instead")
     parser.add_argument("--data", default=os.environ.get("FNN_DATA", ""), help="the folder of MNIST's four files")
     parser.add_argument("--rounds", type=int, default=15, help="at least 9; one more is run first, to warm up")
@@ -60,6 +61,8 @@ def main() -> None:
     workers = [Worker("fnn", sys.executable, options.data, here)]
     if options.before:
         workers.append(Worker("fnn", sys.executable, options.data, str(Path(options.before).resolve())))
+    elif options.hand:
+        workers.append(Worker("hand", sys.executable, options.data, here))
     else:
         workers.append(Worker("torch", options.torch_python, options.data))
     rounds = [[worker.epoch() for worker in workers] for _ in range(options.rounds + 1)][1:]

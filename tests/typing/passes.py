@@ -125,6 +125,12 @@ reveal_type(fnn.confusion_matrix(y, y).per_class_accuracy)  # R: Floats
 reveal_type(fnn.regression_report([[1.0, 2.0]], [[1.5, 2.5]]).outputs[0].rmse)  # R: float
 reveal_type(fnn.top_k_accuracy(y, fnn.forward(network, params, x), k=2))  # R: float
 reveal_type(fnn.log_loss([0, 1], [0.5, 0.5], sample_weight=[1, 2]))  # R: float
+reveal_type(fnn.confusion_matrix(y, y).most_confused(3)[0].count)  # R: int
+reveal_type(fnn.mistakes(y, fnn.forward(network, params, x)).rows)  # R: Ints
+reveal_type(fnn.mistakes(y, [0.5] * 8).rate)  # R: float
+reveal_type(fnn.class_counts(train=data, test=[0, 1]).counts)  # R: Ints
+reveal_type(fnn.decision_boundary(network, params, data).answers)  # R: Array
+reveal_type(fnn.saliency(network, params, x, classes=y))  # R: Floats
 reveal_type(fnn.calibration(y, fnn.forward(network, params, x)).error)  # R: float
 
 

@@ -1,0 +1,133 @@
+"""The scripts in examples/: short, with help, run as a user would, and what they print and draw."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import fnn
+from tests.stand_ins import idx
+
+FOLDER = Path(__file__).parent.parent / "examples"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+# What each draws when it is run, and a pattern that its output must have.
+QUICK = {
+    "backprop.py": ([], r"largest difference between hand and trace: \de-1[5-7]\n"),
+    "digits.py": ([], r"test accuracy 0\.\d{4}, loss 0"),
+    "functions.py": (["functions_activations.png"], r"at best 3 of 4 right\n.*\[0 1 1 0\] is \[0 1 1 0\]"),
+    "inside.py": (
+        ["inside_activations.png", "inside_saliency.png", "inside_weights.png"],
+        r"moves the logit by (-?[\d.]+); the derivative says \1",
+    ),
+    "mnist.py": (
+        ["mnist_confusion.png", "mnist_data.png", "mnist_history.png", "mnist_mistakes.png"],
+        r"all +1,257 +180 +360\n",
+    ),
+    "optimizers.py": (["initializers.png", "optimizers.png"], r"AdamW\(weight_decay=0\.05\) .*\n\n.*\nrelu he_normal"),
+    "regularization.py": (["regularization.png"], r"none +\d.*\n(.*\n){6}dropout, max-norm +\d"),
+    "rows_and_batches.py": ([], r"the loop and the batch differ by at most \d\.\de-1[5-7]\n"),
+    "untrained.py": (["untrained.png"], r"(at a time: .* True\n){3}"),
+    "vanishing.py": (["vanishing.png"], r"sigmoid, Xavier +(\d\.\de-\d\d +){4}\d\.\de-0[5-9]\n"),
+    "xor_and_circles.py": (["circles.png", "xor.png"], r"XOR: \[0 1 1 0\]"),
+}
+
+
+@pytest.fixture(scope="module")
+def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The four IDX files, of scikit-learn's digits made three and a half times as large."""
+    folder = tmp_path_factory.mktemp("mnist")
+    x, y = load_digits(return_X_y=True)
+    images = np.pad(np.kron(x.reshape(-1, 8, 8), np.ones((3, 3))), ((0, 0), (2, 2), (2, 2))) * 15.9
+    for part, rows in (("train", slice(0, 1500)), ("t10k", slice(1500, None))):
+        pixels, labels = images[rows].astype(np.uint8), y[rows].astype(np.uint8)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(8, pixels.shape, pixels.tobytes()))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(8, labels.shape, labels.tobytes()))
+    return folder
+
+
+def run(script: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A script in a process of its own, where no screen is and warnings are errors."""
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    environment |= {"FNN_DATA": str(folder), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "error", str(FOLDER / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
+
+
+def test_each_script_is_known_here() -> None:
+    assert [path.name for path in SCRIPTS] == sorted(QUICK)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_it_is_short_in_cells_and_in_the_list(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 80
+    assert source.count("# %%") >= 3
+    assert "pyplot" not in source
+    first = (ast.get_docstring(ast.parse(source)) or "").splitlines()
+    assert len(first) == 1
+    assert first[0].endswith(".")
+    assert f"[`{path.name}`]({path.name})" in README
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_it_has_help(path: Path, tmp_path: Path) -> None:
+    done = run(path.name, "--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_it_runs_and_draws(name: str, mnist_folder: Path, tmp_path: Path) -> None:
+    figures, pattern = QUICK[name]
+    arguments = ["--epochs", "20"] if name == "digits.py" else ["--quick"]
+    if figures:
+        arguments += ["--out", str(tmp_path / "figures")]
+    done = run(name, *arguments, folder=mnist_folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "" or "epoch 20/20" in done.stderr
+    assert re.search(pattern, done.stdout), done.stdout
+    drawn = sorted(path.name for path in (tmp_path / "figures").glob("*"))
+    assert drawn == figures
+    from matplotlib.image import imread
+
+    for figure in drawn:
+        assert imread(tmp_path / "figures" / figure)[..., :3].std() > 0.05  # there is ink
+        assert figure in README or figure.replace(".png", "") in README
+
+
+def test_the_digits_example_prints_its_table_accuracy_and_report(tmp_path: Path) -> None:
+    done = run("digits.py", "--epochs", "20", folder=tmp_path)
+    lines = done.stdout.splitlines()
+    table = next(i for i, line in enumerate(lines) if line.split()[:2] == ["epoch", "loss"])
+    assert [line.split()[0] for line in lines[table + 1 : table + 21]] == [str(n) for n in range(1, 21)]
+    accuracy = next(line for line in lines if line.startswith("test accuracy"))
+    assert float(accuracy.split()[2].rstrip(",")) >= 0.93
+    assert lines[-1].split()[0] == "accuracy"
+    assert "epoch 20/20" in done.stderr
+
+
+def test_the_names_in_the_list_are_there() -> None:
+    for text in (README, *(path.read_text(encoding="utf-8") for path in SCRIPTS)):
+        names = set(re.findall(r"\bfnn\.(\w+)", text)) - {"activations", "initializers", "losses"}
+        assert {name for name in names if not hasattr(fnn, name)} == set()
+    assert README.count("### ") == 5
+    assert README.count("quiet bugs") == 5
+
+
+def test_the_pictures_in_the_list_are_there_and_small() -> None:
+    shown = re.findall(r"\]\((figures/[\w.]+)\)", README)
+    there = sorted(f"figures/{path.name}" for path in (FOLDER / "figures").iterdir())
+    assert sorted(set(shown)) == there
+    sizes = {name: (FOLDER / name).stat().st_size for name in there}
+    assert max(sizes.values()) < 150_000, sizes
+    assert sum(sizes.values()) < 1_200_000
