@@ -36,6 +36,7 @@ from fnn.averages import Average, AverageState, average_init, average_step
 from fnn.data import load_csv, load_digits, load_openml
 from fnn.dataset import Batch, Dataset, batches
 from fnn.descent import Optimizer, init, step
+from fnn.diagnosis import Diagnosis, Finding, LayerHealth, diagnose
 from fnn.evaluation import Evaluation, evaluate
 from fnn.fitting import fit
 from fnn.idx import load_idx, load_idx_folder, load_mnist
@@ -139,11 +140,13 @@ __all__ = [
     "CrossEntropy",
     "Dataset",
     "Dense",
+    "Diagnosis",
     "Dropout",
     "Elu",
     "EpochRecord",
     "Evaluation",
     "ExponentialDecay",
+    "Finding",
     "Floats",
     "Gelu",
     "GlorotNormal",
@@ -158,6 +161,7 @@ __all__ = [
     "Key",
     "LBFGSRun",
     "Layer",
+    "LayerHealth",
     "LayerNorm",
     "LayerParams",
     "LayerTrace",
@@ -222,6 +226,7 @@ __all__ = [
     "class_weights",
     "classification_report",
     "confusion_matrix",
+    "diagnose",
     "digest",
     "end_epoch",
     "evaluate",
