@@ -12,7 +12,7 @@ import fnn
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--data", metavar="FOLDER", help="where MNIST's four IDX files are; without it, on small digits")
 parser.add_argument("--out", metavar="FOLDER", help="where to write what is printed, as diagnosis.txt")
-parser.add_argument("--quick", action="store_true", help="train for two epochs instead of twenty")
+parser.add_argument("--quick", action="store_true", help="train for six epochs instead of twenty")
 options = parser.parse_args()
 
 # %% The images; and training images with few digits from 5 on, each of which counts the more in a third set.
@@ -51,7 +51,7 @@ cases: dict[str, tuple[Case, Case]] = {
 def look(spec: fnn.Network, optimizer: fnn.Optimizer, images: fnn.Dataset) -> tuple[fnn.Diagnosis, float]:
     begun = fnn.start(spec, optimizer=optimizer)
     first = fnn.diagnose(begun, images)
-    run = fnn.fit(spec, images, state=begun, epochs=2 if options.quick else 20)
+    run = fnn.fit(spec, images, state=begun, epochs=6 if options.quick else 20)
     return fnn.diagnose(run, images) if first.ok else first, fnn.evaluate(spec, run.params, test).accuracy or 0.0
 
 

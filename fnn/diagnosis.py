@@ -186,7 +186,7 @@ class _Seen(NamedTuple):
     @property
     def blocked(self) -> bool:
         """Whether some layer lets no gradient through, as one of weights 0 before its first step."""
-        return any(layer.dead == 1 or layer.weight_norm == 0 or self.alike(i) for i, layer in enumerate(self.layers))
+        return any(layer.dead == 1 or layer.weight_norm == 0 for layer in self.layers)
 
 
 def _seen(run: TrainState, data: Dataset) -> _Seen:

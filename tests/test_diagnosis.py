@@ -89,11 +89,17 @@ def test_saturated_is_where_the_slope_is_below_a_twentieth_of_the_steepest(
 
 
 def test_what_does_not_apply_is_none() -> None:
-    layers = (fnn.Dropout(0.5), fnn.Dense(2), fnn.BatchNorm("relu"), fnn.Dense(2, OwnSigmoid()), fnn.Dense(1))
-    d = fnn.diagnose(fnn.start(fnn.Network(1, layers, loss="mse")), fnn.Dataset(SIGNS, YES))
+    layers = [
+        fnn.Dropout(0.5),
+        fnn.Dense(2),
+        fnn.BatchNorm("relu"),
+        fnn.Dense(2, OwnSigmoid()),
+        fnn.Dense(2, "softmax"),
+    ]
+    d = fnn.diagnose(fnn.start(fnn.Network(1, (*layers, fnn.Dense(1, "sigmoid")), loss="mse")), fnn.Dataset(SIGNS, YES))
     none = [[name for name, value in attrs.asdict(layer).items() if value is None] for layer in d.layers]
-    numbers = ["gradient_norm", "weight_norm", "update_ratio"]
-    assert none == [["dead", "saturated", *numbers], ["dead", "saturated"], ["saturated"], ["saturated"], none[1]]
+    shares, numbers = ["dead", "saturated"], ["gradient_norm", "weight_norm", "update_ratio"]
+    assert none == [shares + numbers, shares, ["saturated"], ["saturated"], shares, shares]
 
 
 def test_it_looks_at_2048_rows_of_the_epochs_shuffle_and_not_at_rows_of_weight_0() -> None:
@@ -163,10 +169,18 @@ def test_identical_units(first: Any, activation: Any) -> None:
         "try he_normal or glorot_uniform weights."
     )
     assert messages(run, data) == [message]
-    vector = run.params.vector.copy()
-    vector[0] += 0.1  # of one unit
-    moved = attrs.evolve(run, params=attrs.evolve(run.params, vector=vector))
-    assert messages(moved, data, "identical units") == []
+    for place in (0, -2):  # what one unit takes in, or hands on
+        vector = run.params.vector.copy()
+        vector[place] += 0.1
+        moved = attrs.evolve(run, params=attrs.evolve(run.params, vector=vector))
+        assert messages(moved, data, "identical units") == [message] * (
+            place == -2 and activation == "relu" and first == "zeros"
+        )
+
+
+def test_identical_outputs_for_identical_targets_are_well() -> None:
+    run = fnn.start(fnn.Network(3, (fnn.Dense(2, weight_init="zeros"),), loss="mse"), optimizer=SLOW)
+    assert fnn.diagnose(run, fnn.Dataset(SPREAD, SPREAD[:, [0, 0]])).ok
 
 
 def test_a_last_layer_that_begins_at_0_is_well() -> None:

@@ -206,7 +206,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "diagnosis.py"
 
 
 def test_the_example_finds_each_trouble_and_nothing_after_its_advice(tmp_path: Path) -> None:
-    command = [sys.executable, EXAMPLE, "--quick", "--out", tmp_path / "new"]
+    command = [sys.executable, str(EXAMPLE), "--quick", "--out", str(tmp_path / "new")]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert (tmp_path / "new" / "diagnosis.txt").read_text(encoding="utf-8") == out
     advice = [line.split("; try ")[1] for line in out.splitlines() if "; try " in line]
