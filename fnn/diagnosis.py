@@ -30,7 +30,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 ROWS = 2048  # are looked at, at most
-# Where a finding begins; and how far networks go that learn well, on digits, MNIST, XOR, circles and small tables:
+# Where a finding begins, and how far networks went that learn well, on digits, MNIST, XOR, circles and small tables:
 HIGH, LOW = 10.0, 0.01  # standardized 1, MNIST 0.7, diabetes 0.05
 BACKGROUND = 0.1  # digits 0.46
 RARE = 0.1  # cancer 0.59

@@ -89,7 +89,7 @@ def test_saturated_is_where_the_slope_is_below_a_twentieth_of_the_steepest(
 
 
 def test_what_does_not_apply_is_none() -> None:
-    layers = [
+    layers: list[Any] = [
         fnn.Dropout(0.5),
         fnn.Dense(2),
         fnn.BatchNorm("relu"),
@@ -115,6 +115,17 @@ def test_it_looks_at_2048_rows_of_the_epochs_shuffle_and_not_at_rows_of_weight_0
     d = fnn.diagnose(run, fnn.Dataset(np.where(w[:, None], x, 1e4), y, w))
     assert d.loss == pytest.approx(fnn.loss(run.recipe.network, run.params, x[:100], y[:100], key=key))
     assert d.ok
+
+
+def test_the_losses_are_weighted_and_the_first_parameters_within_their_max_norm() -> None:
+    network = fnn.Network(3, (fnn.Dense(4, "tanh", max_norm=0.1), fnn.Dense(1)), loss="mse")
+    x, y, w = SPREAD, SPREAD[:, 0], np.arange(1.0, 41.0)
+    first = fnn.project(network, fnn.init_params(network, seed=0))
+    value = pytest.approx(fnn.loss(network, first, x, y, w), rel=1e-6)
+    run = fnn.start(network)
+    for state in (run, next(fnn.train(network, fnn.Dataset(x, y), state=run))):
+        assert fnn.diagnose(state, fnn.Dataset(x, y, w)).initial_loss == value
+    assert fnn.diagnose(run, fnn.Dataset(x, y, w)).loss == value
 
 
 # Units.
