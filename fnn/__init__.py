@@ -44,6 +44,7 @@ from fnn.averages import Average, AverageState, average_init, average_step
 from fnn.data import load_csv, load_digits, load_openml
 from fnn.dataset import Batch, Dataset, batches
 from fnn.descent import Optimizer, init, step
+from fnn.diagnosis import Diagnosis, Finding, LayerHealth, diagnose
 from fnn.evaluation import Evaluation, evaluate
 from fnn.fitting import fit
 from fnn.idx import load_idx, load_idx_folder, load_mnist
@@ -151,11 +152,13 @@ __all__ = [
     "Dataset",
     "DecisionBoundary",
     "Dense",
+    "Diagnosis",
     "Dropout",
     "Elu",
     "EpochRecord",
     "Evaluation",
     "ExponentialDecay",
+    "Finding",
     "Floats",
     "Gelu",
     "GlorotNormal",
@@ -170,6 +173,7 @@ __all__ = [
     "Key",
     "LBFGSRun",
     "Layer",
+    "LayerHealth",
     "LayerNorm",
     "LayerParams",
     "LayerTrace",
@@ -237,6 +241,7 @@ __all__ = [
     "classification_report",
     "confusion_matrix",
     "decision_boundary",
+    "diagnose",
     "digest",
     "end_epoch",
     "evaluate",

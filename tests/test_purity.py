@@ -111,6 +111,7 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
         yield "end_epoch", fnn.end_epoch, stepped, data
         yield "history_table", fnn.history_table, stepped
         yield "log_table", fnn.log_table, fnn.end_epoch(stepped)
+        yield "diagnose", fnn.diagnose, stepped, data
         yield "train", lambda *args: next(fnn.train(*args)), network, data
         yield "fit", partial(fnn.fit, epochs=2, validation=data), network, data
         yield "evaluate", fnn.evaluate, network, params, data

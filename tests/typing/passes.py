@@ -119,6 +119,13 @@ reveal_type(run.history[-1].val_loss)  # R: float | None
 reveal_type(run.stopped)  # R: str | None
 reveal_type(run.recipe.optimizer)  # R: Optimizer
 reveal_type(fnn.history_table(run))  # R: str
+diagnosis = fnn.diagnose(run, data)
+reveal_type(diagnosis)  # R: Diagnosis
+reveal_type(diagnosis.ok)  # R: bool
+reveal_type(diagnosis.initial_loss)  # R: float
+reveal_type([layer.update_ratio for layer in diagnosis.layers])  # R: list[float | None]
+reveal_type([finding.message for finding in diagnosis.findings])  # R: list[str]
+assert diagnosis.findings[0].kind == "dead units"
 reveal_type(fnn.classification_report(y, fnn.predict(network, run.params, x)).macro.f1)  # R: float
 reveal_type(fnn.confusion_matrix([0, 1], [0, 0]).labels)  # R: tuple[int, ...]
 reveal_type(fnn.confusion_matrix(y, y).per_class_accuracy)  # R: Floats
