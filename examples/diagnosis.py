@@ -2,7 +2,6 @@
 
 # %%
 import argparse
-from pathlib import Path
 
 import attrs
 import numpy as np
@@ -11,7 +10,6 @@ import fnn
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--data", metavar="FOLDER", help="where MNIST's four IDX files are; without it, on small digits")
-parser.add_argument("--out", metavar="FOLDER", help="where to write what is printed, as diagnosis.txt")
 parser.add_argument("--quick", action="store_true", help="train for six epochs instead of twenty")
 options = parser.parse_args()
 
@@ -55,15 +53,11 @@ def look(spec: fnn.Network, optimizer: fnn.Optimizer, images: fnn.Dataset) -> tu
     return fnn.diagnose(run, images) if first.ok else first, fnn.evaluate(spec, run.params, test).accuracy or 0.0
 
 
-table, report = [f"{'test accuracy':24}  before   after  findings left"], ""
+table = [f"{'test accuracy':24}  before   after  findings left"]
 for name, (ill, cured) in cases.items():
     (diagnosis, before), (again, after) = look(*ill), look(*cured)
-    report += f"{name}\n{diagnosis}\n\n"
+    print(f"{name}\n{diagnosis}\n")
     table.append(f"{name:24}  {before:.4f}  {after:.4f}  {len(again.findings):13}")
 
 # %%
-report += "\n".join(table)
-print(report)
-if options.out:
-    Path(options.out).mkdir(parents=True, exist_ok=True)
-    (Path(options.out) / "diagnosis.txt").write_text(f"{report}\n", encoding="utf-8")
+print("\n".join(table))

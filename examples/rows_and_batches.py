@@ -52,9 +52,10 @@ g = fnn.grads(network, params, x, y)
 by_batch = [g[0].weight.T, g[0].bias[:, None], g[1].weight.T, g[1].bias[:, None]]
 differ = max(np.abs(ours - theirs).max() for ours, theirs in zip(by_batch, by_loop, strict=True))
 begun = perf_counter()
-for start in range(0, 6000, 100):
+some = min(6000, len(train))
+for start in range(0, some, 100):
     fnn.grads(network, params, train.x[start : start + 100], train.y[start : start + 100])
-per_row = (perf_counter() - begun) / 6000
+per_row = (perf_counter() - begun) / some
 begun = perf_counter()
 fnn.grads(network, params, train.x, train.y)
 at_once = (perf_counter() - begun) / len(train)

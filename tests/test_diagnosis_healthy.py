@@ -205,10 +205,9 @@ def test_it_refuses_what_is_no_run() -> None:
 EXAMPLE = Path(__file__).parent.parent / "examples" / "diagnosis.py"
 
 
-def test_the_example_finds_each_trouble_and_nothing_after_its_advice(tmp_path: Path) -> None:
-    command = [sys.executable, str(EXAMPLE), "--quick", "--out", str(tmp_path / "new")]
+def test_the_example_finds_each_trouble_and_nothing_after_its_advice() -> None:
+    command = [sys.executable, str(EXAMPLE), "--quick"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert (tmp_path / "new" / "diagnosis.txt").read_text(encoding="utf-8") == out
     advice = [line.split("; try ")[1] for line in out.splitlines() if "; try " in line]
     wanted = [
         "input_scale=1/16",
@@ -222,9 +221,3 @@ def test_the_example_finds_each_trouble_and_nothing_after_its_advice(tmp_path: P
     rows = [line.split() for line in out.splitlines()[-6:]]
     assert [int(row[-1]) for row in rows] == [0] * 6
     assert all(float(row[-2]) > float(row[-3]) for row in rows)
-
-
-def test_the_example_has_help_and_is_short() -> None:
-    result = subprocess.run([sys.executable, EXAMPLE, "--help"], capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("usage: ")
-    assert len(EXAMPLE.read_text(encoding="utf-8").splitlines()) < 80

@@ -21,7 +21,8 @@ SCRIPTS = sorted(FOLDER.glob("*.py"))
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 # What each draws when it is run, and a pattern that its output must have.
 QUICK = {
-    "backprop.py": ([], r"largest difference between hand and trace: \de-1[5-7]\n"),
+    "backprop.py": ([], r"largest difference between hand and trace: \d\.\de-1[5-7]\n"),
+    "diagnosis.py": ([], r"few digits from 5 on +0\.\d+ +0\.\d+ +0\n"),
     "digits.py": ([], r"test accuracy 0\.\d{4}, loss 0"),
     "functions.py": (["functions_activations.png"], r"at best 3 of 4 right\n.*\[0 1 1 0\] is \[0 1 1 0\]"),
     "inside.py": (
@@ -35,7 +36,7 @@ QUICK = {
     "optimizers.py": (["initializers.png", "optimizers.png"], r"AdamW\(weight_decay=0\.05\) .*\n\n.*\nrelu he_normal"),
     "regularization.py": (["regularization.png"], r"none +\d.*\n(.*\n){6}dropout, max-norm +\d"),
     "rows_and_batches.py": ([], r"the loop and the batch differ by at most \d\.\de-1[5-7]\n"),
-    "untrained.py": (["untrained.png"], r"(at a time: .* True\n){3}"),
+    "untrained.py": (["untrained.png"], r"(.* at a time: .* True\n){3}"),
     "vanishing.py": (["vanishing.png"], r"sigmoid, Xavier +(\d\.\de-\d\d +){4}\d\.\de-0[5-9]\n"),
     "xor_and_circles.py": (["circles.png", "xor.png"], r"XOR: \[0 1 1 0\]"),
 }
