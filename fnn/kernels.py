@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-BLOCK = 1 << 16
+BLOCK = 1 << 18
 
 
 def _blocks(n: int) -> Iterator[slice]:
