@@ -111,7 +111,7 @@ class Relu(Spec):
     """
 
     def value(self, z: Floats) -> Floats:
-        return np.maximum(z, 0)
+        return np.maximum(z, np.zeros(z.shape[1:], z.dtype))  # NumPy's vector loop takes no scalar
 
     def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
         return da * (z > 0)

@@ -52,12 +52,11 @@ def cast_x(network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
     """x in the params' dtype, scaled; a sparse one stays so for a first layer that is dense."""
     if isinstance(x, np.ndarray) and x.dtype == dtype and network.input_scale == 1:
         return x
-    scale = dtype.type(network.input_scale)
     with np.errstate(over="ignore"):  # an overflow is for the caller to refuse
-        if not checks.is_sparse(x):
-            return cast(Floats, np.multiply(x, scale, dtype=dtype, casting="unsafe"))
-        sparse: Any = x.astype(dtype) * scale
-    return cast(Floats, sparse if isinstance(network.layers[0], Dense) else sparse.toarray())
+        scaled: Any = x.astype(dtype)
+        scaled *= dtype.type(network.input_scale)
+    sparse = not isinstance(scaled, np.ndarray)
+    return cast(Floats, scaled.toarray() if sparse and not isinstance(network.layers[0], Dense) else scaled)
 
 
 def cast_y(network: Network, y: Array, dtype: np.dtype[Any]) -> Array:
@@ -146,8 +145,8 @@ def penalties(network: Network, params: Params) -> float:
 def backprop(network: Network, params: Params, batch: Prepared, key: Key | None) -> Backprop:
     """One pass forward and one back."""
     passed = run_forward(network, params, batch.x, key)
-    grads = gradient(network, params, passed, batch, {})
-    return Backprop(mean_loss(network, passed[-1], batch), passed[-1].a, grads)
+    loss = mean_loss(network, passed[-1], batch)  # while the logits are in the cache
+    return Backprop(loss, passed[-1].a, gradient(network, params, passed, batch, {}))
 
 
 def gradient(
