@@ -34,7 +34,7 @@ TIERS = {
             "evaluation runs",
             "training",
             "fitting",
-            "analysis data idx lbfgs metrics preprocessing probabilities reports specs tracing",
+            "analysis data idx images lbfgs metrics preprocessing probabilities reports specs tracing",
         ]
     )
     for name in names.split()
