@@ -20,7 +20,7 @@ Pixels = NDArray[np.uint8]
 
 _SIDE = 512  # pixels: what is longer is shrunk
 _LEAST = 5  # pixels: 3×5 is the smallest box in which ten digits differ
-_CONTRAST = 8  # levels of 255 from the ground; what JPEG makes of blank paper has less
+_CONTRAST = 12  # levels of 255 from the ground; what light and JPEG make of blank paper has less
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -62,9 +62,10 @@ def prepare(picture: str | os.PathLike[str] | ArrayLike) -> Preparation:
     1. Grey: luma = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, section 2.5.1), after shrinking to a longer side of at
        most 512. What is transparent becomes the ground: the median luma of what is not, if that has a contrast
        of its own (a cut-out photo), else black or white, whichever is further from it (ink alone).
-    2. Ink: a surface of second degree through the ground at the picture's edge, by least absolute deviations, is taken
-       away, or where this explains the edge hardly better, the edge's median. The side of it with the larger third
-       moment is the ink, stretched to 255.
+    2. Ink: the ground is taken away: the median of the picture's edge; or in uneven light the surface of second degree
+       that is nearest to all of the picture in absolute deviations, where it is twice as near to the edge too (by the
+       median deviation). Of what is darker and what is lighter, that with the larger sum of cubes is the ink,
+       stretched to 255.
     3. The digit: the pieces above the threshold of Otsu, "A threshold selection method from gray-level histograms",
        1979, found between the ink that stands out from the noise and as many pixels of ground. Pieces smaller than a
        tenth of the largest are left out, as are those at the edge where there are others. The box is theirs.
@@ -106,8 +107,7 @@ def prepare(picture: str | os.PathLike[str] | ArrayLike) -> Preparation:
         name, pixels = "picture", _from_array(picture)
     if min(pixels.shape[:2]) < _LEAST:
         rule = f"must have at least {_LEAST} pixels each way"
-        fix = "One row of pixels is made an image by `picture.reshape(28, 28)`." if pixels.size == 784 else ""
-        raise checks.problem(ValueError, "prepare", name, rule, str(pixels.shape[:2]), fix)
+        raise checks.problem(ValueError, "prepare", name, rule, str(pixels.shape[:2]))
     grey = _luma(pixels)
     difference, least = _from_ground(grey)
     strong = np.where(np.abs(difference) > least, difference, 0)
@@ -159,9 +159,10 @@ def _from_array(value: object) -> Pixels:
         raise checks.problem(TypeError, "prepare", "picture", "must be a path or an array", "Pillow's image", fix)
     array = checks.numeric("prepare", "picture", value)
     shape = array.shape
-    if len(shape) not in (2, 3) or shape[2:] not in ((), (3,), (4,)):
+    row = shape in ((784,), (1, 784))
+    if row or len(shape) not in (2, 3) or shape[2:] not in ((), (3,), (4,)):
         fix = ""
-        if len(shape) == 1 and array.size == 784:
+        if row:
             fix = "One row of pixels is made an image by `picture.reshape(28, 28)`."
         elif len(shape) == 3 and shape[0] in (3, 4):
             fix = "Colours are put last by `picture.transpose(1, 2, 0)`."
@@ -206,7 +207,7 @@ def _luma(pixels: Pixels) -> Pixels:
     luma = pixels[..., :3] @ np.array([0.299, 0.587, 0.114])
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3] / 255
-        seen = luma[alpha >= alpha.max() / 2]
+        seen = luma[alpha >= 0.95 * alpha.max()]  # what is half transparent is often of half the colour too
         darkest, middle, lightest = np.percentile(seen, [0.1, 50, 99.9])
         alone = lightest - darkest < 48
         ground = middle if not alone else 255 if middle < 128 else 0
@@ -219,19 +220,21 @@ def _from_ground(grey: Pixels) -> tuple[Floats, float]:
     h, w = grey.shape
     y, x = np.meshgrid(np.linspace(-1, 1, h), np.linspace(-1, 1, w), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    n = max(1, min(h, w) // 20)
-    edge = np.ones((h, w), bool)
+    level = grey.astype(float)
+    n, step = max(1, min(h, w) // 20), -(-max(h, w) // 64)
+    edge, every = np.ones((h, w), bool), np.zeros((h, w), bool)
     edge[n:-n, n:-n] = False
-    a, b = terms[edge], grey[edge].astype(float)
-    flat = np.array([np.median(b), 0, 0, 0, 0, 0])
-    bent = flat
+    every[::step, ::step] = True  # enough for six numbers
+    flat = np.array([np.median(level[edge]), 0, 0, 0, 0, 0])
+    bent, a, b = flat, terms[every], level[every]
     for _ in range(20):  # least squares, weighted again and again, come to least absolute deviations
         weighted = a.T / np.maximum(np.abs(b - a @ bent), 1)
         bent = np.linalg.solve(weighted @ a, weighted @ b)
-    off_flat, off_bent = (np.median(np.abs(b - a @ surface)) for surface in (flat, bent))
-    surface, off = (bent, off_bent) if off_bent < off_flat / 2 else (flat, off_flat)
+    off, off_bent = (float(np.median(np.abs((level - terms @ surface)[edge]))) for surface in (flat, bent))
+    if off_bent < off / 2:
+        flat, off = bent, off_bent
     noise = 1.4826 * off  # of a normal distribution, the standard deviation
-    return grey - terms @ surface, max(_CONTRAST, 3 * float(noise))
+    return level - terms @ flat, max(_CONTRAST, 3 * noise)
 
 
 def _cropped(name: str, ink: Pixels, least: float) -> Pixels:
@@ -247,8 +250,9 @@ def _cropped(name: str, ink: Pixels, least: float) -> Pixels:
     digit = (kept >= kept.max() / 10)[pieces]
     box = ndimage.find_objects(digit.astype(np.uint8))[0]
     longer = max(side.stop - side.start for side in box)
+    together = ndimage.correlate(digit.astype(float), around, mode="constant")[digit].mean()  # in 3×3 pixels
     # strokes are as long as the digit, with gaps perhaps; specks and noise are many small pieces
-    if longer < _LEAST or digit.sum() < longer / 2 or kept.max() < areas.sum() / 20:
+    if longer < _LEAST or digit.sum() < longer / 2 or together < 2.5 or kept.max() < areas.sum() / 20:
         rule = f"must show a digit of at least {_LEAST} pixels"
         raise checks.problem(ValueError, "prepare", name, rule, "specks or noise alone")
     soft = ndimage.binary_dilation(digit, around, 2)  # the edges of strokes are below the threshold
