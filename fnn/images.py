@@ -221,10 +221,10 @@ def _from_ground(grey: Pixels) -> tuple[Floats, float]:
     y, x = np.meshgrid(np.linspace(-1, 1, h), np.linspace(-1, 1, w), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     level = grey.astype(float)
-    n, step = max(1, min(h, w) // 20), -(-max(h, w) // 64)
+    n = max(1, min(h, w) // 20)
     edge, every = np.ones((h, w), bool), np.zeros((h, w), bool)
     edge[n:-n, n:-n] = False
-    every[::step, ::step] = True  # enough for six numbers
+    every[:: -(-h // 64), :: -(-w // 64)] = True  # enough for six numbers
     flat = np.array([np.median(level[edge]), 0, 0, 0, 0, 0])
     bent, a, b = flat, terms[every], level[every]
     for _ in range(20):  # least squares, weighted again and again, come to least absolute deviations

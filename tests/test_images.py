@@ -98,6 +98,22 @@ def test_the_ratio_is_kept_in_the_box(h: int, w: int, size: tuple[int, int]) -> 
     assert 13.5 <= columns.mean() <= 14.5
 
 
+def test_any_shape_and_any_pixels_give_an_image_or_a_value_error() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(300):
+        h, w = (int(side) for side in 5 * np.exp(draw.uniform(0, 4.7, 2)))
+        picture = np.full((h, w), draw.integers(0, 256), np.uint8)
+        for _ in range(draw.integers(1, 4)):
+            (top, bottom), (left, right) = (np.sort(draw.integers(0, side + 1, 2)) for side in (h, w))
+            picture[top:bottom, left:right] = draw.integers(0, 256)
+        try:
+            prepared = images.prepare(picture)
+        except ValueError:
+            continue
+        assert prepared.image.shape == (28, 28)
+        assert (max(prepared.fitted.shape), prepared.image.max(), prepared.ink.max()) == (20, 255, 255)
+
+
 def test_the_centre_of_mass_is_in_the_middle() -> None:
     draw = np.random.default_rng(1)
     for _ in range(20):
