@@ -34,6 +34,10 @@ QUICK = {
         r"all +1,257 +180 +360\n",
     ),
     "optimizers.py": (["initializers.png", "optimizers.png"], r"AdamW\(weight_decay=0\.05\) .*\n\n.*\nrelu he_normal"),
+    "own_digit.py": (
+        ["own_digit.png"],
+        r"it is \d \(0\.\d{4}\), .*\n\noriginals +[\d.]+\nprepared +[\d.]+\nraw resized +[\d.]+\nof \d\d fonts",
+    ),
     "regularization.py": (["regularization.png"], r"none +\d.*\n(.*\n){6}dropout, max-norm +\d"),
     "rows_and_batches.py": ([], r"the loop and the batch differ by at most \d\.\de-1[5-7]\n"),
     "untrained.py": (["untrained.png"], r"(.* at a time: .* True\n){3}"),

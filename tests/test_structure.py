@@ -34,7 +34,7 @@ TIERS = {
             "evaluation runs",
             "training",
             "fitting",
-            "analysis data diagnosis idx lbfgs metrics plots preprocessing probabilities reports specs tracing",
+            "analysis data diagnosis idx images lbfgs metrics plots preprocessing probabilities reports specs tracing",
         ]
     )
     for name in names.split()
