@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import itertools
 import math
 import os
-import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -107,6 +104,9 @@ def _bad_file(path: str, rule: str, got: str, fix: str = "") -> Exception:
 
 def _lines(path: str) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, with their numbers."""
+    import gzip
+    import zlib
+
     with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
         number = 1
         try:
@@ -122,6 +122,8 @@ def _lines(path: str) -> Iterator[tuple[int, str]]:
 
 
 def _cells(path: str, number: int, line: str) -> list[str]:
+    import csv
+
     try:
         return next(csv.reader([line], strict=True))
     except csv.Error as error:

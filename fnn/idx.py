@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import re
-import zlib
 
 import numpy as np
 
@@ -130,6 +128,9 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
     with open(path, "rb") as file:
         raw = file.read()
     if raw[:2] == b"\x1f\x8b":
+        import gzip
+        import zlib
+
         try:
             raw = gzip.decompress(raw)
         except (EOFError, OSError, ValueError, zlib.error) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -79,6 +78,8 @@ def part(names: Collection[str], *methods: str) -> Validator:
 def advice(value: object, names: Collection[str], methods: Collection[str]) -> str:
     """What to do where `value` should have been one of `names`, or a frozen record with `methods`."""
     if isinstance(value, str):
+        import difflib
+
         close = difflib.get_close_matches(value, names, 1)
         return f"Did you mean {close[0]!r}?" if close else ""
     if isinstance(value, type):
