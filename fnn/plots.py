@@ -3,6 +3,13 @@
 `ax` are the Axes to draw on; None makes a figure of its own through pyplot, which shows where there is a screen and
 a notebook, and nowhere else. Colors are those of Okabe and Ito, "Color universal design", 2008, or of maps that read
 the same without red or green; what a color says, a label, a mark or a line's style says too.
+
+>>> import fnn
+>>> from fnn import plots
+>>> from matplotlib.figure import Figure
+>>> ax = plots.schedule(fnn.StepDecay(0.1, every=2, factor=0.5), 4, Figure().subplots())
+>>> ax.lines[0].get_ydata().tolist()
+[0.1, 0.1, 0.05, 0.05]
 """
 
 from __future__ import annotations

@@ -38,6 +38,10 @@ def test_it_loads_numpy_and_attrs_and_nothing_else_heavy() -> None:
     assert loaded - loaded_by("import numpy, attrs") == {"fnn"}
 
 
+def test_figures_and_pictures_load_no_more_before_they_are_asked_for() -> None:
+    assert loaded_by("from fnn import images, plots").isdisjoint(HEAVY)
+
+
 def test_nor_does_training_without_a_bar() -> None:
     program = """
 import numpy as np, fnn
@@ -56,6 +60,8 @@ str(fnn.summary(run.recipe.network)), fnn.history_table(run), fnn.digest(run)
         ("fnn.load_digits()", "sklearn"),
         ("fnn.split(fnn.Dataset(np.ones((4, 1)), np.ones(4)), 0.5)", "sklearn"),
         ("fnn.confusion_matrix([0, 1], [1, 1])", "sklearn"),
+        ("from fnn import plots; plots.schedule(fnn.Constant(1.0), 3)", "matplotlib"),
+        ("from fnn import images; images.prepare(np.pad(np.ones((9, 3)), 9))", "PIL"),
         ("fnn.fit(fnn.mlp(1, 2), fnn.Dataset([[1.0]], [1]), epochs=1, progress=True)", "tqdm"),
     ],
 )
