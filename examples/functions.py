@@ -21,7 +21,8 @@ options.out.mkdir(parents=True, exist_ok=True)
 # %% Each activation and its derivative; a network learns by the derivative, and the step has none.
 figure = Figure(figsize=(10, 6.6), layout="constrained")
 axes = figure.subplots(3, 4).ravel()
-for ax, activation in zip(axes, ACTIVATIONS.values(), strict=False):
+drawn = ACTIVATIONS | {"leaky_relu": fnn.LeakyRelu(0.1)}  # by default 0.01, which looks like ReLU
+for ax, activation in zip(axes, drawn.values(), strict=False):
     plots.activation(activation, ax)
 axes[-1].axis("off")
 figure.savefig(options.out / "functions_activations.png")
@@ -44,7 +45,7 @@ print(f"two such units below it: {fnn.predict(both, params, x).astype(int)} is {
 softmax, z = fnn.Softmax(), np.array([[1010.0, 1000.0, 990.0]])
 with np.errstate(over="ignore", invalid="ignore"):
     print("softmax as it is often written:", (np.exp(z) / np.exp(z).sum())[0])
-print("softmax:", softmax.value(z)[0].round(6), "the same as of z - 1000:", softmax.value(z - 1000)[0].round(6))
+print("softmax:", softmax.value(z)[0], "and of z - 1000:", softmax.value(z - 1000)[0])
 z = np.array([[2.0, 1.0, 0.0], [12.0, 11.0, 10.0]])
 whole = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
 print("two rows that differ by 10, with the maximum and the sum of the whole batch:", whole.round(3).tolist())
@@ -58,7 +59,8 @@ rows = np.random.default_rng(0).standard_normal((5, 4))
 off = np.abs(fnn.forward(deep, params, rows) - rows @ matrix).max()
 print(f"three linear layers and one {matrix.shape} matrix differ by at most {off:.1e}\n")
 
-# %% Three layers forward, step by step, and what the last one is for.
+# %% Three layers forward, step by step, and what the last one is for. The numbers are those of section 3.4 of Saito,
+# "Deep Learning from Scratch", 2016.
 arrays: list[ArrayLike] = [
     [[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]], [0.1, 0.2, 0.3],
     [[0.1, 0.4], [0.2, 0.5], [0.3, 0.6]], [0.1, 0.2],

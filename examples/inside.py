@@ -30,14 +30,14 @@ x, y = test.x[rows], test.y[rows]
 t = fnn.trace(network, run.params, x, y)
 print(t, end="\n\n")
 figure = Figure(figsize=(9, 8), layout="constrained")
-for ax, layer in zip(figure.subplots(3, 1), t.layers, strict=True):
-    plots.heat_map(layer.a, ax, rows=y.tolist()).set(title=layer.layer, ylabel="digit")
+for i, (ax, layer) in enumerate(zip(figure.subplots(3, 1), t.layers, strict=True)):
+    plots.heat_map(layer.a, ax, rows=y.tolist(), label="activation").set(title=f"{i} {layer.layer}", ylabel="digit")
     print(f"{layer.layer}: {(layer.a == 0).mean():.0%} of the activations are 0")
 figure.savefig(options.out / "inside_activations.png")
 
 # %% The weights of the first layer, a picture for each unit: what it looks for in red, what speaks against it in blue.
 figure = Figure(figsize=(9, 4), layout="constrained")
-plots.images(run.params[0].weight.T, figure.subplots(), columns=12)
+plots.images(run.params[0].weight.T, figure.subplots(), columns=12, label="weight")
 figure.savefig(options.out / "inside_weights.png")
 
 # %% Which pixels an answer hangs on: the gradient of the answer's logit, and of the second best's.
@@ -45,16 +45,18 @@ p = fnn.forward(network, run.params, x)
 second = np.argsort(p, axis=1)[:, -2]
 figure = Figure(figsize=(7, 4.6), layout="constrained")
 above, middle, below = figure.subplots(3, 1)
+slope = "∂logit / ∂pixel"
 plots.predictions(x[:6], y[:6], p[:6], above, columns=6)
-plots.images(fnn.saliency(network, run.params, x[:6]), middle, titles=["for the answer"] * 6)
-plots.images(fnn.saliency(network, run.params, x[:6], second[:6]), below, titles=[f"for {c}" for c in second[:6]])
+plots.images(fnn.saliency(network, run.params, x[:6]), middle, titles=["for the answer"] * 6, label=slope)
+second_best = fnn.saliency(network, run.params, x[:6], second[:6])
+plots.images(second_best, below, titles=[f"for {c}" for c in second[:6]], label=slope)
 figure.savefig(options.out / "inside_saliency.png")
 
 # %% It is a derivative: a small change of the pixels moves the logit by just that.
-slope = fnn.saliency(network, run.params, x[:1])[0]
-pixel = int(np.abs(slope).argmax())
+derivative = fnn.saliency(network, run.params, x[:1])[0]
+pixel = int(np.abs(derivative).argmax())
 moved = x[:1].astype(np.float64)
 moved[0, pixel] += 1
 before, after = (fnn.trace(network, run.params, each, y[:1]).layers[-1].z[0].max() for each in (x[:1], moved))
 print(f"\none grey level more in pixel {pixel} moves the logit by {after - before:.5f};", end=" ")
-print(f"the derivative says {slope[pixel]:.5f}")
+print(f"the derivative says {derivative[pixel]:.5f}")

@@ -59,13 +59,15 @@ plots.confusion_matrix(matrix, above)
 plots.per_class_accuracy(matrix, below)
 figure.savefig(options.out / "mnist_confusion.png")
 
-# %% What went wrong: the surest mistakes, the commonest confusions, and five images by themselves.
+# %% What went wrong: the commonest confusions, mistakes from the surest to the least sure, and five single answers.
 wrong = fnn.mistakes(y, p)
 print(f"{wrong}; most often", ", ".join(str(pair) for pair in matrix.most_confused(10)), end="\n\n")
 figure = Figure(figsize=(6, 7), layout="constrained")
 above, below = figure.subplots(2, 1, height_ratios=(4, 1))
-plots.predictions(x[wrong.rows[:20]], wrong.true[:20], p[wrong.rows[:20]], above)
-plots.predictions(x[:5], y[:5], p[:5], below)
+rows = wrong.rows[np.linspace(0, len(wrong) - 1, 20).astype(int)]
+plots.predictions(x[rows], y[rows], p[rows], above)
+five = [int(np.flatnonzero(y == digit)[0]) for digit in range(1, 10, 2)]
+plots.predictions(x[five], y[five], p[five], below)
 figure.savefig(options.out / "mnist_mistakes.png")
 
 # %% Other settings, for a few epochs each, by their accuracy on the validation part.

@@ -37,7 +37,7 @@ optimizers: dict[str, Callable[[float], fnn.Optimizer]] = {
 network = fnn.mlp(784, 128, 64, 10, input_scale=1 / 255)
 rates = (1e-3,) if options.quick else (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 runs = {}
-print(f"{'validation accuracy':55} epoch 1   best, epoch   test")
+print("optimizer  learning rate   validation: epoch 1, best, its epoch; test")
 
 
 def top(run: fnn.TrainState) -> float:
@@ -54,7 +54,8 @@ for name, optimizer in optimizers.items():
     run = runs[name] = tried[best]
     final = fnn.evaluate(network, run.best, test).accuracy
     first = run.history[0].val_accuracy
-    print(f"{optimizer(rates[best])!s:52} {first:9.4f} {top(run):9.4f} {run.best_epoch:5} {final:9.4f}")
+    rate = getattr(run.recipe.optimizer, "learning_rate", None)
+    print(f"{name:10} {rate:13g} {first:9.4f} {top(run):9.4f} {run.best_epoch:5} {final:9.4f}")
 figure = Figure(figsize=(9.5, 3.6), layout="constrained")
 left, right = figure.subplots(1, 2)
 plots.compare(runs, "loss", left).set_yscale("log")

@@ -48,14 +48,15 @@ train, test = fnn.load_mnist(options.data)
 scores: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
 for seed in range(seeds):
     few = fnn.split(train, min(0.5, 1000 / len(train)), seed=seed)[1]
+    most, held_out = fnn.split(few, 0.2, seed=seed)
     for way, spec in ways.items():
-        early = way == "early stopping"
-        run = fnn.fit(
-            spec, few, optimizer=fnn.Adam(1e-3), epochs=epochs, seed=seed,
-            validation=0.2 if early else None, patience=10 if early else None,
-        )  # fmt: skip
-        params = run.best if early else run.params
-        seen, unseen = (fnn.evaluate(spec, params, part).accuracy or 0.0 for part in (few, test))
+        adam, early = fnn.Adam(1e-3), way == "early stopping"
+        if early:
+            run = fnn.fit(spec, most, optimizer=adam, epochs=epochs, seed=seed, validation=held_out, patience=10)
+        else:
+            run = fnn.fit(spec, few, optimizer=adam, epochs=epochs, seed=seed)
+        params, trained_on = (run.best, most) if early else (run.params, few)
+        seen, unseen = (fnn.evaluate(spec, params, part).accuracy or 0.0 for part in (trained_on, test))
         scores[way].append((100 * seen, 100 * unseen))
 
 # %% The gap between the images that were trained on and those that were not.
@@ -68,7 +69,7 @@ for place, (way, pairs) in enumerate(scores.items()):
     ax.plot([unseen, seen], [place, place], color=plots.GREY, linewidth=1)
     ax.errorbar(unseen, place, xerr=error, fmt="o", color=plots.COLORS[0], capsize=3, label="test" * (not place))
     ax.plot(seen, place, "^", color=plots.COLORS[1], label="training" * (not place))
-ax.set(xlabel="accuracy in %")
+ax.set(xlabel="accuracy in %", ylabel="way to train")
 ax.set_yticks(range(len(ways)), list(ways))
 ax.invert_yaxis()
 ax.legend(frameon=False, loc="lower left")

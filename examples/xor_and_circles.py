@@ -28,7 +28,7 @@ axes = iter(figure.subplots(1, 4))
 for run in fnn.train(network, xor, optimizer=fnn.Adam(0.05), batch_size=None):
     if run.epoch in (1, 20, 60, 300):
         ax = plots.decision_boundary(fnn.decision_boundary(network, run.params, xor), next(axes))
-        ax.set_title(f"step {run.epoch}: loss {run.history[-1].loss:.3f}", fontsize="medium")
+        ax.set_title(f"step {run.epoch}: loss {fnn.evaluate(network, run.params, xor).loss:.3f}", fontsize="medium")
         if run.epoch < 300 and (legend := ax.get_legend()):
             legend.remove()
     if run.epoch == 300:
@@ -56,7 +56,7 @@ runs_of = {}
 losses: tuple[LossName, ...] = ("binary_cross_entropy", "mse")
 print("\ncircles, descended by    accuracy    cross-entropy    squared error")
 for loss, ax in zip(losses, (first, second), strict=True):
-    title = loss.replace("_", " ")
+    title = "cross-entropy" if loss == "binary_cross_entropy" else "squared error"
     network = fnn.mlp(2, 16, 8, 1, output="sigmoid", loss=loss)
     run = fnn.fit(network, train, optimizer=fnn.Adam(1e-2), batch_size=32, epochs=epochs, validation=test)
     runs_of[title] = run

@@ -44,8 +44,9 @@ from fnn.averages import Average, AverageState, average_init, average_step
 from fnn.data import load_csv, load_digits, load_openml
 from fnn.dataset import Batch, Dataset, batches
 from fnn.descent import Optimizer, init, step
-from fnn.diagnosis import Diagnosis, Finding, LayerHealth, diagnose
+from fnn.diagnosis import Diagnosis, LayerHealth, diagnose
 from fnn.evaluation import Evaluation, evaluate
+from fnn.findings import Finding
 from fnn.fitting import fit
 from fnn.idx import load_idx, load_idx_folder, load_mnist
 from fnn.initializers import (

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 
 from fnn import checks
 from fnn.arrays import Array, Floats, Rows, State, freeze, sealed
-from fnn.backprop import Prepared, back, backprop, mean_loss, penalties, run_forward, true_answers
+from fnn.backprop import Prepared, back, backprop, cast_x, mean_loss, penalties, run_forward, true_answers
 from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
-from fnn.passes import check_batch, check_data, check_model, finite_x, predict_proba
+from fnn.passes import check_batch, check_model, check_parts, finite_x, outputs_of
 from fnn.randomness import Key
 from fnn.tables import table
 
@@ -108,6 +108,7 @@ def saliency(network: Network, params: Params, x: Rows, classes: ArrayLike | Non
     Raises:
         TypeError: for an x that is not of real numbers, or classes that are not integers.
         ValueError: for another shape, no rows, NaN or infinity, or a class out of range.
+        FloatingPointError: where the logits or the derivatives are not finite.
 
     >>> import fnn
     >>> network = fnn.mlp(2, 2, 2, activation="relu", input_scale=0.5)
@@ -127,8 +128,9 @@ def saliency(network: Network, params: Params, x: Rows, classes: ArrayLike | Non
         dz = np.zeros_like(z)
         dz[np.arange(len(z)), chosen] = 1
         unused = params.layout.views(np.empty(params.layout.size, params.dtype), params.running.copy())
-        dx = back(passed, dz, unused, 0, True, {}) * params.dtype.type(network.input_scale)
-    checks.finite("saliency", "the derivative", dx)
+        dx = back(passed, dz, unused, 0, to_x=True) * params.dtype.type(network.input_scale)
+    if not (np.isfinite(z).all() and np.isfinite(dx).all()):
+        raise FloatingPointError("saliency: the derivatives are not finite. Are `params`, or is `x` very large?")
     return dx
 
 
@@ -162,7 +164,9 @@ def decision_boundary(network: Network, params: Params, data: Dataset, steps: in
         steps: how many points along each side, at least 2.
 
     Raises:
-        TypeError, ValueError: for another network, or parts that do not fit each other.
+        TypeError, ValueError: for another network, parts that do not fit each other, or x too large for a grid around
+            it in the params' dtype.
+        FloatingPointError: where the outputs are not finite.
 
     >>> import fnn
     >>> network = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy")
@@ -178,18 +182,25 @@ def decision_boundary(network: Network, params: Params, data: Dataset, steps: in
         rule = "must have 2 inputs and answer with classes, or one yes or no"
         got = f"{network.inputs} inputs and {network.outputs} outputs of {network.answers}"
         raise checks.problem(ValueError, where, "network", rule, got)
-    check_data(where, "data", network, data, params.dtype)
+    check_parts(where, network, params.dtype, data, None)
     checks.count(where, "steps", steps, 2)
     rows, y, _ = data.take()
     given: Any = rows
-    x = np.asarray(given.toarray() if checks.is_sparse(given) else given, np.float64)
+    x, true = np.asarray(given.toarray() if checks.is_sparse(given) else given, np.float64), true_answers(network, y)
+    if true.ndim != 1:
+        raise checks.problem(ValueError, where, "data.y", "must be one class for each row", str(y.shape))
     low, high = x.min(axis=0), x.max(axis=0)
-    margin = np.where(high > low, 0.15 * (high - low), 1)
-    sides = np.linspace(low - margin, high + margin, steps, axis=1)
-    plane = np.stack(np.meshgrid(*sides), axis=-1)
-    p = predict_proba(network, params, plane.reshape(-1, 2))
-    answers = p[:, 1] if p.shape[1] == 2 else p.argmax(axis=1)
-    return DecisionBoundary(sides, answers.reshape(steps, steps), p.shape[1], x, true_answers(network, y))
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        margin = np.where(high > low, 0.15 * (high - low), 1)
+        sides = np.linspace(low - margin, high + margin, steps, axis=1)
+        plane = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+        fits = np.isfinite(cast_x(network, plane, params.dtype)).all()
+    if not fits:
+        rule, got = f"must leave room around it in {params.dtype}", f"a least of {x.min():g}, a most of {x.max():g}"
+        raise checks.problem(ValueError, where, "data.x", rule, got)
+    a = outputs_of(network, params, plane, where)
+    answers = a.argmax(axis=1) if a.shape[1] > 2 else a[:, -1]
+    return DecisionBoundary(sides, answers.reshape(steps, steps), max(2, network.outputs), x, true)
 
 
 @attrs.frozen

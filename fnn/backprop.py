@@ -19,6 +19,7 @@ from fnn.params import LayerParams, Params
 from fnn.randomness import Key
 from fnn.regularizers import add_penalty_gradient, penalty
 
+Seen = dict[int, Floats] | None  # is told the derivative by each layer's z
 TILE = 2048  # rows that go through the network at once where nothing has to be kept
 
 
@@ -55,8 +56,8 @@ def cast_x(network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
     with np.errstate(over="ignore"):  # an overflow is for the caller to refuse
         scaled: Any = x.astype(dtype)
         scaled *= dtype.type(network.input_scale)
-    sparse = not isinstance(scaled, np.ndarray)
-    return cast(Floats, scaled.toarray() if sparse and not isinstance(network.layers[0], Dense) else scaled)
+    dense_first = isinstance(network.layers[0], Dense)
+    return cast(Floats, scaled.toarray() if checks.is_sparse(scaled) and not dense_first else scaled)
 
 
 def cast_y(network: Network, y: Array, dtype: np.dtype[Any]) -> Array:
@@ -146,30 +147,29 @@ def backprop(network: Network, params: Params, batch: Prepared, key: Key | None)
     """One pass forward and one back."""
     passed = run_forward(network, params, batch.x, key)
     loss = mean_loss(network, passed[-1], batch)  # while the logits are in the cache
-    return Backprop(loss, passed[-1].a, gradient(network, params, passed, batch, {}))
+    return Backprop(loss, passed[-1].a, gradient(network, params, passed, batch))
 
 
-def gradient(
-    network: Network, params: Params, passed: list[Layered], batch: Prepared, seen: dict[int, Floats]
-) -> Params:
-    """The way back, penalties included; `seen` is told the derivative of the mean loss by each layer's z."""
+def gradient(network: Network, params: Params, passed: list[Layered], batch: Prepared, seen: Seen = None) -> Params:
+    """The way back, penalties included, of the mean loss."""
     vector = np.empty(params.layout.size, params.dtype)
     running = params.running.copy()  # what no layer moves stays
     g = params.layout.views(vector, running)
     dz = _output_delta(network, passed[-1], batch)
-    back(passed, dz, g, network.first_trained, False, seen)  # below it nothing has a gradient
+    back(passed, dz, g, network.first_trained, seen)  # below it nothing has a gradient
     for index, layer in network.dense:
         add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
     return Params(params.layout, freeze(vector), freeze(running))
 
 
 def back(
-    passed: list[Layered], dz: Floats, g: tuple[LayerParams, ...], first: int, to_x: bool, seen: dict[int, Floats]
+    passed: list[Layered], dz: Floats, g: tuple[LayerParams, ...], first: int, seen: Seen = None, *, to_x: bool = False
 ) -> Floats:
     """From the last z down to layer `first`, whose derivative by its inputs is returned where `to_x` asks for it."""
     for index in range(len(passed) - 1, first - 1, -1):
         layer, p, kept, _, _ = passed[index]
-        seen[index] = dz
+        if seen is not None:
+            seen[index] = dz
         dz = layer.backward(p, kept, dz, g[index], to_x or index > first)
         if index > first:
             before = passed[index - 1]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import attrs
 import numpy as np
 
-from fnn import checks, kernels, settings
+from fnn import checks, settings
 from fnn.arrays import Floats, Spec, freeze
 from fnn.params import Params
 from fnn.regularizers import clip
@@ -131,7 +131,6 @@ class Descent(Spec, ABC, Generic[S]):
         rate = self._begin(params, state, g)
         d = clip(g.vector, self.clip_value, self.clip_norm)
         vector, *moments = self.update(params.vector, d, rate, state)
-        kernels.flush(moments, state.step)
         after: S = self.state_kind(state.step + 1, *map(freeze, moments))
         return Params(params.layout, freeze(vector), g.running), after
 

@@ -4,49 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 import numpy as np
 
 from fnn import checks
 from fnn.activations import Identity, Sigmoid, Softmax, Tanh
-from fnn.arrays import Array, Floats, Ints
-from fnn.backprop import Layered, Prepared, cast_x, cast_y, gradient, mean_loss, run_forward, tiles
-from fnn.dataset import Dataset, batches, weighted_rows
-from fnn.layers import BatchNorm, Dense, Dropout, LayerNorm
+from fnn.arrays import Array, Floats
+from fnn.backprop import Layered, Prepared, cast_x, cast_y, gradient, mean_loss, run_forward
+from fnn.dataset import Dataset, batch_count, batches
+from fnn.findings import Finding, finding, of_inputs, of_targets
+from fnn.layers import Dense
 from fnn.losses import BinaryCrossEntropy, CrossEntropy
-from fnn.network import init_params
+from fnn.network import Network, init_params
 from fnn.params import Params
 from fnn.passes import check_parts, project
-from fnn.randomness import SHUFFLE, Address, permutation
 from fnn.runs import TrainState
 from fnn.tables import table
 from fnn.training import train_step
 
-Kind = Literal[
-    "unscaled inputs", "constant columns", "class imbalance", "initial loss", "not finite", "identical units",
-    "dead units", "saturation", "vanishing gradient", "exploding gradient", "large updates", "small updates",
-]  # fmt: skip
-
 ROWS = 2048  # are looked at, at most
 # Where a finding begins, and how far networks went that learn well, on digits, MNIST, XOR, circles and small tables:
-HIGH, LOW = 10.0, 0.01  # standardized 1, MNIST 0.7, diabetes 0.05
-BACKGROUND = 0.1  # digits 0.46
-RARE = 0.1  # cancer 0.59
 UNSURE = 3.0  # 2.75, of 150 seeds on small tables
 DEAD, FEW = 0.5, 10  # 0.41; 0.52 with Adam(0.01), which is too much
 FLAT, STEEPEST = 1 / 20, {Sigmoid: 0.25, Tanh: 1.0}
 SATURATED = 0.5  # 0.04; 0.56 when it has learned
 VANISHING, EXPLODING = 2e-3, 1e2  # 0.027 to 20; six hidden layers of sigmoid 0.0006
-LARGE, USUAL, SMALL = 0.3, 1e-2, 3e-5  # 0.20; 0.0001 before it has learned
+LARGE, USUAL, SMALL = 1.0, 1e-2, 3e-5  # 0.5; 0.0001 before it has learned
+EPOCHS, STEPS = 20, 150  # after which even small tables are better than guessing; XOR is after some hundred
 LEARNED = 0.9
 ROUNDED = 1e-4
 
 
 @attrs.frozen
 class LayerHealth:
-    """How a layer is; None where a quantity does not apply, NaN where it is not finite.
+    """How a layer is; None where a quantity does not apply; NaN or inf where it is not finite.
 
     Attributes:
         layer: its name.
@@ -64,19 +57,6 @@ class LayerHealth:
     gradient_norm: float | None
     weight_norm: float | None
     update_ratio: float | None
-
-
-@attrs.frozen
-class Finding:
-    """What may be wrong.
-
-    Attributes:
-        kind: "dead units", say.
-        message: a sentence that says where, what, and what to try.
-    """
-
-    kind: Kind
-    message: str
 
 
 @attrs.frozen
@@ -128,8 +108,9 @@ def diagnose(run: TrainState, data: Dataset) -> Diagnosis:
     - units: all of a layer the same, gradients too (Goodfellow, Bengio and Courville 2016, section 8.4); over half of
       them dead (of fewer than 10 rows: all); over half of the outputs saturated, while it has not learned;
     - gradients: ‖dW‖ of the first dense layer below 0.002 or above 100 times the last one's (Glorot and Bengio 2010);
-    - updates: a ratio above 0.3; or all below 0.00003, while it has not learned and no schedule is in its first epoch.
-      It has learned when the loss is at most 0.9 of the first.
+    - updates: a ratio above 1; or all below 0.00003, while it has not learned and no schedule is in its first epoch.
+      It has learned when the loss is at most 0.9 of the first;
+    - history: after 20 epochs the loss, in training or on validation data, is above that of guessing, or r2 below 0.
 
     Args:
         run: just from `start`, or trained.
@@ -152,8 +133,8 @@ def diagnose(run: TrainState, data: Dataset) -> Diagnosis:
     check_parts("diagnose", network, run.params.dtype, data, None)
     with np.errstate(all="ignore"):  # what is not finite is a finding
         seen = _seen(attrs.evolve(run, params=project(network, run.params)), data)
-        looks = (_of_inputs, _of_targets, _of_loss, _of_units, _of_gradients, _of_step)
-        findings = tuple(finding for look in looks for finding in look(seen))
+        looks = (_of_data, _of_loss, _of_units, _of_gradients, _of_step, _of_history)
+        findings = tuple(found for look in looks for found in look(seen))
     return Diagnosis(seen.layers, findings, seen.loss, seen.initial)
 
 
@@ -192,27 +173,23 @@ class _Seen(NamedTuple):
 def _seen(run: TrainState, data: Dataset) -> _Seen:
     """All of it, of a run whose parameters are within their `max_norm`."""
     recipe, network, params, key = run.recipe, run.recipe.network, run.params, attrs.evolve(run, batch=0).key
-    places = weighted_rows(data)
-    if len(places) > ROWS:
-        shuffled = permutation(Address(recipe.seed, SHUFFLE, (run.epoch,)), len(places))
-        places = places[np.sort(shuffled[:ROWS])]
-    x, y, w = data.take(places)
-    w = None if w is None else w.astype(np.float64)
-    batch = Prepared(cast_x(network, x, params.dtype), cast_y(network, y, params.dtype), w)
+    rows = next(batches(data, ROWS, recipe.seed, run.epoch))
+    w = None if rows.sample_weight is None else rows.sample_weight.astype(np.float64)
+    batch = Prepared(cast_x(network, rows.x, params.dtype), cast_y(network, rows.y, params.dtype), w)
     passed = run_forward(network, params, batch.x, key)
     loss = initial = mean_loss(network, passed[-1], batch)
     if run.epoch > 0 or run.batch > 0:
         first = project(network, init_params(network, recipe.seed, params.dtype))
         initial = mean_loss(network, run_forward(network, first, batch.x, key)[-1], batch)
     bare = (attrs.evolve(layer, l1=0.0, l2=0.0) if isinstance(layer, Dense) else layer for layer in network.layers)
-    g = gradient(attrs.evolve(network, layers=tuple(bare)), params, passed, batch, {})  # of the loss alone
+    g = gradient(attrs.evolve(network, layers=tuple(bare)), params, passed, batch)  # of the loss alone
     try:
         step = next(batches(data, recipe.batch_size, recipe.seed, run.epoch))
         after = train_step(attrs.evolve(run, batch=0), step).params
     except FloatingPointError:
         after = attrs.evolve(params, vector=np.full_like(params.vector, np.nan))
     layers = tuple(_health(passed, i, g[i].weight, after[i].weight) for i in range(len(passed)))
-    return _Seen(run, data, x, batch.x, passed, g, after, layers, loss, initial, loss <= LEARNED * initial)
+    return _Seen(run, data, rows.x, batch.x, passed, g, after, layers, loss, initial, loss <= LEARNED * initial)
 
 
 def _health(passed: list[Layered], index: int, dw: Floats, after: Floats) -> LayerHealth:
@@ -220,9 +197,12 @@ def _health(passed: list[Layered], index: int, dw: Floats, after: Floats) -> Lay
     kind: type[Any] = type(layer.activation)
     name, dead, saturated = f"{type(layer).__name__} {kind.__name__.lower()}", None, None
     if index < len(passed) - 1 and kind not in (Identity, Softmax):
-        slope = layer.activation.vjp(z, a, np.ones_like(a))
-        dead = float((slope == 0).all(axis=0).mean())
-        saturated = float((slope < FLAT * STEEPEST[kind]).mean()) if kind in STEEPEST else None
+        uneven = np.resize(np.arange(1, 8, dtype=a.dtype), a.shape)  # ones alone vanish where units sum to 1
+        fine = np.isfinite(a).all()
+        dead = float((layer.activation.vjp(z, a, uneven) == 0).all(axis=0).mean()) if fine else math.nan
+        if kind in STEEPEST:
+            slope = layer.activation.vjp(z, a, np.ones_like(a))
+            saturated = float((slope < FLAT * STEEPEST[kind]).mean()) if fine else math.nan
     if not p.weight.size:
         return LayerHealth(name, dead, saturated, None, None, None)
     parts = (dw, p.weight, after - p.weight)
@@ -230,76 +210,30 @@ def _health(passed: list[Layered], index: int, dw: Floats, after: Floats) -> Lay
     return LayerHealth(name, dead, saturated, slant, norm, change / norm if norm else None)
 
 
-def _finding(kind: Kind, where: str, what: str, advice: str) -> Finding:
-    """The one grammar of them all."""
-    return Finding(kind, f"{where[0].upper()}{where[1:]}: {what}; try {advice}.")
+def _of_data(seen: _Seen) -> Iterator[Finding]:
+    network = seen.run.recipe.network
+    yield from of_inputs(network, seen.data, seen.x, seen.scaled)
+    yield from of_targets(network, seen.data)
 
 
-def _of_inputs(seen: _Seen) -> Iterator[Finding]:
-    network, pixels = seen.run.recipe.network, checks.is_sparse(seen.x) or seen.x.dtype == np.uint8
-    first = next((layer for layer in network.layers if not isinstance(layer, Dropout)), None)
-    columns: Any = seen.scaled.astype(np.float64)
-    size, top = float(np.sqrt((columns * columns).mean(axis=0).max())), float(abs(columns).max())
-    small = 0 < size < LOW and top < 10 * LOW  # not what is large in a few rows
-    if (small or size > HIGH) and not isinstance(first, BatchNorm | LayerNorm):
-        advice = f"input_scale=1/{top / abs(network.input_scale):g}" if pixels else "fnn.standardizer(data)"
-        yield _finding("unscaled inputs", "inputs", f"the largest column's root mean square is {size:.3g}", advice)
-    if (same := _constant_columns(seen.data, seen.x)).size:
-        what = f"{f'columns {_listed(same)} are' if len(same) > 1 else f'column {same[0]} is'} the same in every row"
-        yield _finding("constant columns", "inputs", what, "to leave out what tells nothing")
-
-
-def _constant_columns(data: Dataset, x: Array) -> Ints:
-    """The columns of one value in all rows that count, without those that are nothing but background."""
-    places, sparse = weighted_rows(data), checks.is_sparse(x)
-    parts = (data.take(places[tile])[0] for tile in tiles(len(places)))
-    ends = [(part.min(axis=0), part.max(axis=0)) for part in parts]
-    low, high = np.array([[end.toarray().ravel() if sparse else end for end in two] for two in ends]).swapaxes(0, 1)
-    low, high = low.min(axis=0), high.max(axis=0)
-    others, background = x[:, np.flatnonzero(low != high)], [0]
-    if not sparse:
-        background = [v for v in (0, low.min(), high.max()) if (others == v).sum() > BACKGROUND * others.size]
-    return np.flatnonzero((low == high) & ~np.isin(low, background) & (len(places) > 1))
-
-
-def _listed(indices: Ints) -> str:
-    return ", ".join(map(str, indices[:5].tolist())) + (f" and {len(indices) - 5:,} more" if len(indices) > 5 else "")
-
-
-def _of_targets(seen: _Seen) -> Iterator[Finding]:
-    network, data = seen.run.recipe.network, seen.data
-    y = data.y if data.rows is None else data.y[data.rows]
-    one_hot, classes = y.ndim == 2 and y.shape[1] > 1, max(2, network.outputs)
-    if network.answers == "values" or (one_hot and not ((y != 0).sum(axis=1) == (y == 1).sum(axis=1)).all()):
-        return
-    if one_hot and not (y.sum(axis=1) == 1).all():
-        return  # several questions, each with its yes or no
-    labels = y.argmax(axis=1) if one_hot else y.ravel()
-    if not np.isin(labels, np.arange(classes)).all():
-        return
-    weights = np.bincount(labels.astype(np.int64), data.weights, classes)
-    shares = weights / weights.sum()
-    rare, common = int(shares.argmin()), int(shares.argmax())
-    if shares[rare] == 0:
-        what = f"no row is of class {_listed(np.flatnonzero(shares == 0))}"
-        yield _finding("class imbalance", "targets", what, "such rows, or fewer outputs")
-    elif shares[rare] < RARE * shares[common]:
-        what = f"class {rare} has {shares[rare]:.1%} of the weight and class {common} {shares[common]:.1%}"
-        yield _finding("class imbalance", "targets", what, 'sample_weight=fnn.class_weights(y, "balanced")')
+def _guess(network: Network) -> tuple[float, str]:
+    """The cross-entropy of guessing, and how it is said; inf where the loss is another."""
+    classes = network.outputs if isinstance(network.loss, CrossEntropy) else 2
+    least = math.log(classes) if isinstance(network.loss, CrossEntropy | BinaryCrossEntropy) else math.inf
+    return least, f"guessing has ln {classes} = {least:.3g}"
 
 
 def _of_loss(seen: _Seen) -> Iterator[Finding]:
-    network = seen.run.recipe.network
-    classes = network.outputs if isinstance(network.loss, CrossEntropy) else 2
-    if isinstance(network.loss, CrossEntropy | BinaryCrossEntropy) and seen.initial > UNSURE * math.log(classes):
-        what = f"it begins at {seen.initial:.3g}, and guessing has ln {classes} = {math.log(classes):.3g}"
-        yield _finding("initial loss", "loss", what, "scaled inputs, or smaller first weights")
+    least, guessing = _guess(seen.run.recipe.network)
+    if seen.initial > UNSURE * least:
+        what = f"it begins at {seen.initial:.3g}, and {guessing}"
+        yield finding("initial loss", "loss", what, "scaled inputs, or smaller first weights")
     broken = [(seen.at(i), "its outputs are") for i, part in enumerate(seen.passed) if not np.isfinite(part.a).all()]
     wrong = (("loss", seen.loss), ("gradient", seen.g.vector), ("next step", seen.after.vector))
     broken += [(name, "it is") for name, numbers in wrong if not np.isfinite(numbers).all()]
     if broken:
         where, what = broken[0]
-        yield _finding("not finite", where, f"{what} not finite", "a lower learning_rate, clip_norm, or scaled inputs")
+        yield finding("not finite", where, f"{what} not finite", "a lower learning_rate, clip_norm, or scaled inputs")
 
 
 def _of_units(seen: _Seen) -> Iterator[Finding]:
@@ -308,14 +242,14 @@ def _of_units(seen: _Seen) -> Iterator[Finding]:
         dead, saturated = layer.dead or 0.0, layer.saturated or 0.0
         if seen.alike(i):
             what = f"its {units:,} units are the same, and so are their gradients"
-            yield _finding("identical units", seen.at(i), what, "he_normal or glorot_uniform weights")
+            yield finding("identical units", seen.at(i), what, "he_normal or glorot_uniform weights")
         elif dead == 1 or (dead > DEAD and n >= FEW):
             what = f"{round(dead * units):,} of {units:,} units have the slope 0 in every row"
             advice = "a lower learning_rate, he_normal weights, or leaky_relu"
-            yield _finding("dead units", seen.at(i), what, advice)
+            yield finding("dead units", seen.at(i), what, advice)
         elif saturated > SATURATED and not seen.learns:
             what = f"{saturated:.0%} of its outputs are where the slope is near 0"
-            yield _finding("saturation", seen.at(i), what, "scaled inputs, smaller first weights, or relu")
+            yield finding("saturation", seen.at(i), what, "scaled inputs, smaller first weights, or relu")
 
 
 def _of_gradients(seen: _Seen) -> Iterator[Finding]:
@@ -325,9 +259,9 @@ def _of_gradients(seen: _Seen) -> Iterator[Finding]:
         return
     what = f"its gradient is {first / last:.2g} times that of {seen.at(dense[-1])}"
     if first < VANISHING * last:
-        yield _finding("vanishing gradient", seen.at(dense[0]), what, "relu, BatchNorm, or fewer layers")
+        yield finding("vanishing gradient", seen.at(dense[0]), what, "relu, BatchNorm, or fewer layers")
     elif first > EXPLODING * last:
-        yield _finding("exploding gradient", seen.at(dense[0]), what, "smaller first weights, BatchNorm, or clip_norm")
+        yield finding("exploding gradient", seen.at(dense[0]), what, "smaller first weights, BatchNorm, or clip_norm")
 
 
 def _of_step(seen: _Seen) -> Iterator[Finding]:
@@ -336,11 +270,35 @@ def _of_step(seen: _Seen) -> Iterator[Finding]:
         return
     most = max(ratios, key=lambda i: ratios[i])
     ratio = ratios[most]
-    what = f"the next step moves its weights by {ratio:.2g} of their norm"
-    times = f"{10 ** abs(round(math.log10(ratio / USUAL))):,} times" if ratio else "much"
+    what = f"the next step moves its weights by {ratio:.2g} times their norm"
     warming = seen.run.epoch == 0 and callable(getattr(seen.run.recipe.optimizer, "learning_rate", None))
     if ratio > LARGE:
-        yield _finding("large updates", seen.at(most), what, f"a learning_rate {times} lower")
+        advice = f"a learning_rate {10 ** math.floor(math.log10(10 * ratio)):,} times lower"
+        yield finding("large updates", seen.at(most), what, advice)
     elif ratio < SMALL and not (seen.learns or seen.blocked or warming):
+        times = f"{10 ** round(math.log10(USUAL / ratio)):,} times" if ratio else "much"
         advice = f"a learning_rate {times} higher, or he_normal weights"
-        yield _finding("small updates", seen.at(most), f"{what}, and no layer's by more", advice)
+        yield finding("small updates", seen.at(most), f"{what}, and no layer's by more", advice)
+
+
+def _of_history(seen: _Seen) -> Iterator[Finding]:
+    run, (least, guessing) = seen.run, _guess(seen.run.recipe.network)
+    if run.epoch < EPOCHS or not run.history:
+        return
+    last, steps, after = (
+        run.history[-1],
+        run.epoch * batch_count(seen.data, run.recipe.batch_size),
+        f"after {run.epoch}",
+    )
+    if last.loss > least and steps >= STEPS:
+        what, advice = f"loss is {last.loss:.3g}, and {guessing}", "another learning_rate, or labels that fit the rows"
+        yield finding("worse than guessing", "training", f"{after} epochs its {what}", advice)
+    elif (last.val_loss or 0.0) > least:
+        what, advice = f"loss is {last.val_loss:.3g}, and {guessing}", "the same scaling for both parts, or run.best"
+        yield finding("worse than guessing", "validation", f"{after} epochs its {what}", advice)
+    elif (last.val_r2 or 0.0) < 0:
+        what, advice = (
+            f"r2 is {last.val_r2:.3g}, and the mean has 0",
+            "the same scaling for both parts, and targets too",
+        )
+        yield finding("worse than guessing", "validation", f"{after} epochs its {what}", advice)

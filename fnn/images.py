@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
+_WARNINGS = threading.Lock()  # their filters are those of the whole process
 _SIDE = 512  # pixels: what is longer is shrunk
 _LEAST = 5  # pixels: 3×5 is the smallest box in which ten digits differ
 _CONTRAST = 12  # levels of 255 from the ground; what light and JPEG make of blank paper has less
@@ -71,7 +73,7 @@ def prepare(picture: str | os.PathLike[str] | ArrayLike) -> Preparation:
        tenth of the largest are left out, as are those at the edge where there are others. The box is theirs.
     4. The image: the box fits into 20×20 pixels with its ratio kept, and stands in 28×28 so that the centre of mass is
        in the middle (LeCun et al., "Gradient-based learning applied to document recognition", 1998, section III.A):
-       at row and column 14, by whole pixels, as it is in MNIST's files.
+       at row and column 14, by whole pixels, as it is in MNIST's files, as far as the box stays inside.
 
     The digit may be dark or light, thick or thin, anywhere, of any size of at least 5 pixels. The ground must reach
     most of the picture's edge; an edge of shadow that crosses the picture, or lines on the paper as dark as the digit,
@@ -105,9 +107,7 @@ def prepare(picture: str | os.PathLike[str] | ArrayLike) -> Preparation:
         name, pixels = os.path.basename(os.fspath(picture)), _from_file(picture)
     else:
         name, pixels = "picture", _from_array(picture)
-    if min(pixels.shape[:2]) < _LEAST:
-        rule = f"must have at least {_LEAST} pixels each way"
-        raise checks.problem(ValueError, "prepare", name, rule, str(pixels.shape[:2]))
+    _check_size(name, pixels)
     grey = _luma(pixels)
     difference, least = _from_ground(grey)
     strong = np.where(np.abs(difference) > least, difference, 0)
@@ -124,23 +124,32 @@ def prepare(picture: str | os.PathLike[str] | ArrayLike) -> Preparation:
     return Preparation(grey, ink, cropped, fitted, _centred(fitted), inverted)
 
 
+def _check_size(name: str, pixels: Array) -> None:
+    if min(pixels.shape[:2]) < _LEAST:
+        rule = f"must have at least {_LEAST} pixels each way"
+        raise checks.problem(ValueError, "prepare", name, rule, str(pixels.shape[:2]))
+
+
 def _need_pillow() -> None:
     try:
         import PIL  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("prepare: pictures need Pillow. Install it by `pip install pillow`.") from error
+        raise ModuleNotFoundError("prepare: Pillow is needed. Install it with `pip install pillow`.") from error
 
 
 def _from_file(path: str | os.PathLike[str]) -> Pixels:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     name = os.path.basename(os.fspath(path))
-    with open(path, "rb") as file, warnings.catch_warnings():
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # a pipe, which may have no end
+        raise checks.problem(ValueError, "prepare", name, "must be a PNG or JPEG file", "no regular file")
+    with open(path, "rb") as file, _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of metadata that are broken
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(file, formats=("PNG", "JPEG")) as image:
-                return np.asarray(ImageOps.exif_transpose(_shrunk(image)))
+                ImageOps.exif_transpose(image, in_place=True)
+                return np.asarray(_shrunk(image))
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             rule, fix = f"must have at most {Image.MAX_IMAGE_PIXELS:,} pixels", "Make it smaller."
             raise checks.problem(ValueError, "prepare", name, rule, "more", fix) from None
@@ -170,10 +179,11 @@ def _from_array(value: object) -> Pixels:
             fix = "Grey is `picture[..., 0]`."
         raise checks.problem(ValueError, "prepare", "picture", "must have shape (h, w), (h, w, 3) or (h, w, 4)",
                              str(shape), fix)  # fmt: skip
+    _check_size("picture", array)
     checks.finite("prepare", "picture", array)
     if array.dtype.kind == "b":
         array = array.astype(np.uint8) * np.uint8(255)
-    elif array.dtype != np.uint8 and array.size:
+    elif array.dtype != np.uint8:
         most, what = (1, "in [0, 1], as floats are") if array.dtype.kind == "f" else (255, "from 0 to 255")
         if array.min() < 0 or array.max() > most:
             got = f"a least of {array.min()}, a most of {array.max()}"

@@ -5,7 +5,7 @@ Block by block, so that what one operation writes is still in the cache for the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -92,12 +92,6 @@ def adam(
         top = mean if ahead is None else ahead[0] * mean + ahead[1] * g[s]
         _descend(w[s], top, square, rate, epsilon, keep, step)
     return w_new, m_new, v_new, *most_new
-
-
-def flush(moments: Iterable[Floats], step: int) -> None:
-    """At every 64th step make 0, in place, what has decayed to subnormal numbers, which processors are slow at."""
-    for moment in moments if step % 64 == 0 else ():
-        moment[np.abs(moment) < np.finfo(moment.dtype).tiny] = 0
 
 
 def _descend(w: Floats, top: Floats, square: Floats, rate: float, epsilon: float, keep: float, out: Floats) -> None:

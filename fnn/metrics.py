@@ -88,7 +88,10 @@ class ConfusionMatrix(State):
         return share
 
     def most_confused(self, k: int = 10) -> tuple[Confusion, ...]:
-        """The pairs of classes that were taken for each other most often, at most k, the most frequent first.
+        """The pairs of a true class and another that was predicted, by how many rows, at most k; equal ones in order.
+
+        Raises:
+            TypeError, ValueError: for a k that is no integer of at least 1.
 
         >>> import fnn
         >>> [str(pair) for pair in fnn.confusion_matrix([4, 4, 9, 9, 9], [9, 9, 4, 9, 9]).most_confused()]

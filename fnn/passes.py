@@ -54,7 +54,7 @@ def forward(network: Network, params: Params, x: Rows) -> Floats:
     array([[0.689974]])
     """
     check_model("forward", network, params)
-    return _outputs(network, params, checks.rows("forward", "x", x, network.inputs), "forward")
+    return outputs_of(network, params, checks.rows("forward", "x", x, network.inputs), "forward")
 
 
 def predict(network: Network, params: Params, x: Rows) -> Array:
@@ -80,7 +80,7 @@ def predict(network: Network, params: Params, x: Rows) -> Array:
     array([1, 0])
     """
     check_model("predict", network, params)
-    return answers(network, _outputs(network, params, checks.rows("predict", "x", x, network.inputs), "predict"))
+    return answers(network, outputs_of(network, params, checks.rows("predict", "x", x, network.inputs), "predict"))
 
 
 def predict_proba(network: Network, params: Params, x: Rows) -> Floats:
@@ -111,7 +111,7 @@ def predict_proba(network: Network, params: Params, x: Rows) -> Floats:
     if network.answers == "values":
         rule = "must have a head of probabilities, softmax or sigmoid"
         raise checks.problem(ValueError, "predict_proba", "network", rule, repr(network.layers[-1]))
-    p = _outputs(network, params, checks.rows("predict_proba", "x", x, network.inputs), "predict_proba")
+    p = outputs_of(network, params, checks.rows("predict_proba", "x", x, network.inputs), "predict_proba")
     return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
 
 
@@ -225,7 +225,7 @@ def project(network: Network, params: Params) -> Params:
     return Params(params.layout, freeze(vector), params.running)
 
 
-def _outputs(network: Network, params: Params, x: Array, where: str) -> Floats:
+def outputs_of(network: Network, params: Params, x: Array, where: str) -> Floats:
     """The outputs for all rows of x, tile by tile; `where` is whom to blame for a number that is not finite."""
     out = np.empty((x.shape[0], network.outputs), params.dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # what they make of the outputs is refused below

@@ -35,15 +35,16 @@ class ClassCounts(State):
         return table(["class", *self.parts], [*rows, ["all", *self.counts.sum(axis=1)]])
 
 
-def class_counts(**parts: Dataset | ArrayLike) -> ClassCounts:
-    """How many rows of each class there are in each part, under the name that it is given by.
+def class_counts(rows: Dataset | ArrayLike | None = None, /, **parts: Dataset | ArrayLike) -> ClassCounts:
+    """How many rows of each class there are; or in each of several parts, under the name that it is given by.
 
     Args:
-        parts: data sets, of which the rows that count are counted, or labels; n integers or booleans each.
+        rows: a data set, of which the rows that count are counted, or labels: n integers or booleans.
+        parts: more of these.
 
     Raises:
         TypeError: for labels that are not integers or booleans.
-        ValueError: for no part, a shape other than (n,), or no rows.
+        ValueError: for no part, a shape other than (n,), no rows, or labels of 2⁶³ and more.
 
     >>> import fnn
     >>> print(fnn.class_counts(train=[0, 0, 1, 2], test=[2, 0]))
@@ -53,6 +54,7 @@ def class_counts(**parts: Dataset | ArrayLike) -> ClassCounts:
     2          1     1
     all        4     2
     """
+    parts = parts if rows is None else {"rows": rows, **parts}
     if not parts:
         fix = "As in `class_counts(train=train, test=test)`."
         raise checks.problem(ValueError, "class_counts", "parts", "must be at least one", "none", fix)
@@ -60,8 +62,11 @@ def class_counts(**parts: Dataset | ArrayLike) -> ClassCounts:
     for name, part in parts.items():
         if isinstance(part, Dataset):
             part = part.y if part.rows is None else part.y[part.rows]
-        columns.append(checks.numeric("class_counts", name, part, "bui").astype(np.int64))
-        _check_column("class_counts", columns[-1], name)
+        labels = checks.numeric("class_counts", name, part, "bui")
+        _check_column("class_counts", labels, name)
+        if int(labels.max()) >= 2**63:
+            raise checks.problem(ValueError, "class_counts", name, "must be labels below 2**63", str(labels.max()))
+        columns.append(labels.astype(np.int64))
     labels = np.unique(np.concatenate(columns))
     counts = [np.bincount(np.searchsorted(labels, y), minlength=len(labels)) for y in columns]
     return ClassCounts(tuple(parts), tuple(map(int, labels)), np.array(counts))

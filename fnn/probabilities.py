@@ -248,7 +248,8 @@ def _probabilities(where: str, y: ArrayLike, outputs: ArrayLike) -> tuple[Array,
     elif (bad := (true != 0) & (true != 1)).any():
         first = tuple(map(int, np.argwhere(bad)[0]))
         got = f"{true[first]} at {first[0] if len(first) == 1 else first}"
-        raise checks.problem(ValueError, where, "y", "must hold only 0 and 1", got)
+        fix = "`outputs` are probabilities, not answers." if p.dtype.kind in "ui" else ""
+        raise checks.problem(ValueError, where, "y", "must hold only 0 and 1", got, fix)
     p = checks.targets(where, p, n, p.shape[1] if p.ndim == 2 else 1, kind, "outputs")
     return true, p.astype(np.float64)
 

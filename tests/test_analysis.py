@@ -119,6 +119,18 @@ def test_what_is_refused(changes: dict[str, Any], kind: type[Exception], message
         fnn.saliency(**given)
 
 
+def test_logits_or_derivatives_that_are_not_finite_are_no_answer() -> None:
+    network = fnn.mlp(2, 3, 2)
+    for numbers in ((1e15, 1e20, 1e10), (1e30, 1e30, 1e-30)):
+        first, second, x = numbers
+        params = fnn.pack_params(
+            network, [np.full((2, 3), first), [0] * 3, np.full((3, 2), second), [0] * 2], np.float32
+        )
+        message = "saliency: the derivatives are not finite. Are `params`, or is `x` very large?"
+        with pytest.raises(FloatingPointError, match=exactly(message)):
+            fnn.saliency(network, params, [[x, x]])
+
+
 # The plane.
 
 LINE = fnn.Network(2, (fnn.Dense(1, "sigmoid"),), loss="binary_cross_entropy", input_scale=0.5)
@@ -179,3 +191,23 @@ def test_a_plane_of_another_network_is_refused(network: fnn.Network, got: str) -
         fnn.decision_boundary(network, fnn.init_params(network, 0), data)
     with pytest.raises(ValueError, match=r"^decision_boundary: `steps` must be an integer of at least 2, got 1\.$"):
         fnn.decision_boundary(AREAS, AREAS_PARAMS, fnn.Dataset(CORNERS, [0] * 4), steps=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"params": LINE_PARAMS}, ValueError, "`params` must be the network's (9 numbers in 1 layers), got"),
+        ({"data": None}, TypeError, "`data` must be a Dataset, got None. Make one with `Dataset(x, y)`."),
+        ({"data": fnn.Dataset(np.eye(3), [0, 1, 2])}, ValueError, "`x` must have shape (n, 2), got (3, 3)."),
+        ({"data": fnn.Dataset(CORNERS, [0, 1, 2, 3])}, ValueError, "`y` must be labels from 0 to 2, got 3 in row 3."),
+        ({"data": fnn.Dataset([[-1e308, 0], [1e308, 0]], [0, 1])}, ValueError,
+         "`data.x` must leave room around it in float64, got a least of -1e+308, a most of 1e+308."),
+        ({"params": attrs.evolve(AREAS_PARAMS, vector=np.full(9, 1e308))}, FloatingPointError,
+         "the outputs are not finite. Are `params`, or is `x` very large?"),
+    ],
+)  # fmt: skip
+def test_what_a_plane_cannot_be_of(changes: dict[str, Any], kind: type[Exception], message: str) -> None:
+    given: Any = {"network": AREAS, "params": AREAS_PARAMS, "data": fnn.Dataset(CORNERS, [0, 1, 2, 0]), **changes}
+    with pytest.raises(kind) as caught:
+        fnn.decision_boundary(**given)
+    assert str(caught.value).replace("decision_boundary: ", "", 1).startswith(message)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fnn
-from tests.own import OwnSigmoid
+from tests.own import OwnSigmoid, OwnSoftmax
 from tests.test_checks import INF, NAN
 
 SIGNS = np.array([[1.0], [-1.0]] * 6)
@@ -232,18 +232,18 @@ def test_vanishing_and_exploding_gradients(weight: float, kind: str | None, mess
 @pytest.mark.parametrize(
     ("rate", "message"),
     [
-        (0.149, None),
-        (0.151, "the next step moves its weights by 0.3 of their norm; try a learning_rate 10 times lower."),
-        (50, "the next step moves its weights by 1e+02 of their norm; try a learning_rate 10,000 times lower."),
+        (0.499, None),
+        (0.501, "the next step moves its weights by 1 times their norm; try a learning_rate 10 times lower."),
+        (60, "the next step moves its weights by 1.2e+02 times their norm; try a learning_rate 1,000 times lower."),
         (
             1.4e-5,
-            "the next step moves its weights by 2.8e-05 of their norm, and no layer's by more; "
+            "the next step moves its weights by 2.8e-05 times their norm, and no layer's by more; "
             "try a learning_rate 1,000 times higher, or he_normal weights.",
         ),
         (1.6e-5, None),
         (
             0,
-            "the next step moves its weights by 0 of their norm, and no layer's by more; "
+            "the next step moves its weights by 0 times their norm, and no layer's by more; "
             "try a learning_rate much higher, or he_normal weights.",
         ),
     ],
@@ -266,8 +266,8 @@ def test_small_updates_are_none_of_a_schedule_that_begins_nor_of_a_network_that_
 def test_a_large_update_names_the_layer_that_moves_most() -> None:
     run = start((fnn.Dense(1), fnn.Dense(1)), [[[1]], [0], [[0.1]], [0]], optimizer=fnn.SGD(1.0))
     assert messages(run, fnn.Dataset(SIGNS, SIGNS)) == [
-        "Layer 1 (Dense identity): the next step moves its weights by 18 of their norm; "
-        "try a learning_rate 1,000 times lower."
+        "Layer 1 (Dense identity): the next step moves its weights by 18 times their norm; "
+        "try a learning_rate 100 times lower."
     ]
 
 
@@ -320,3 +320,16 @@ def test_not_finite(numbers: Any, optimizer: Any, y: float, message: str) -> Non
     vector = np.concatenate([np.ravel(part) for part in numbers]).astype(np.float64)
     run = attrs.evolve(run, params=attrs.evolve(run.params, vector=vector))
     assert messages(run, fnn.Dataset(SIGNS, y * SIGNS), "not finite") == [message]
+
+
+def test_units_that_are_not_finite_are_not_called_dead() -> None:
+    run = fnn.start(fnn.mlp(2, 8, 3))
+    run = attrs.evolve(run, params=attrs.evolve(run.params, vector=run.params.vector * np.nan))
+    d = fnn.diagnose(run, fnn.Dataset(np.eye(2)[np.arange(12) % 2], np.arange(12) % 3))
+    assert math.isnan(d.layers[0].dead or 0.0)
+    assert [f.kind for f in d.findings] == ["not finite"]
+
+
+def test_units_that_sum_to_1_are_not_called_dead() -> None:
+    own = fnn.Network(1, (fnn.Dense(4, OwnSoftmax()), fnn.Dense(1)), loss="mse")
+    assert fnn.diagnose(fnn.start(own, optimizer=fnn.SGD(0.1)), fnn.Dataset(SIGNS, SIGNS)).layers[0].dead == 0

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 
 import fnn
-from tests.test_diagnosis import SIGNS, SPREAD, messages, start
+from tests.test_diagnosis import SIGNS, SPREAD, YES, messages, start
 
 # Inputs.
 
@@ -73,7 +73,7 @@ PICTURES = np.where(np.random.default_rng(1).random((40, 8)) < 0.5, 0, 1.0) * (n
     ],
 )
 def test_constant_columns(x: Any, found: str | None) -> None:
-    message = f"Inputs: {found} the same in every row; try to leave out what tells nothing."
+    message = f"Inputs: {found} the same in every row; try leaving out what tells nothing."
     network = fnn.Network(x.shape[1], (fnn.Dense(1),), loss="mse")
     data = fnn.Dataset(x, np.arange(x.shape[0]) % 2)
     assert messages(fnn.start(network), data, "constant columns") == ([message] if found else [])
@@ -91,8 +91,8 @@ def test_constant_columns_are_those_of_all_the_rows_that_count() -> None:
 
 # Targets.
 
-MANY = 'Targets: class 1 has 8.3% of the weight and class 0 91.7%; try sample_weight=fnn.class_weights(y, "balanced").'
-NONE = "Targets: no row is of class {}; try such rows, or fewer outputs."
+MANY = 'Targets: class 1 has 8.3% of the weight and class 0 91.7%; try sample_weight=fnn.class_weights({}, "balanced").'
+NONE = "Targets: no row is of class {}; try adding such rows, or fewer outputs."
 
 
 def labelled(zeros: int, ones: int) -> Any:
@@ -107,8 +107,10 @@ HEADS: dict[str, tuple[Any, Any, Any]] = {
     "one-hot mse": ("softmax", "mse", lambda y: fnn.one_hot(y, 2)),
     "yes or no": ("sigmoid", "binary_cross_entropy", lambda y: y),
     "yes or no column": ("sigmoid", "binary_cross_entropy", lambda y: y[:, None].astype(bool)),
-    "one-hot yes or no": ("sigmoid", "binary_cross_entropy", lambda y: fnn.one_hot(y, 2)),
+    "yes or no floats": ("sigmoid", "binary_cross_entropy", lambda y: y.astype(np.float32)),
 }
+FLAT = {"one-hot": "y.argmax(axis=1)", "one-hot mse": "y.argmax(axis=1)", "yes or no column": "y.ravel()"}
+FLAT["yes or no floats"] = "y.astype(int)"
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -117,7 +119,9 @@ def test_class_imbalance(head: str) -> None:
     outputs = 1 if head.startswith("yes") else 2
     run = fnn.start(fnn.mlp(1, outputs, output=output, loss=loss))
     x, y = labelled(110, 10)
-    assert messages(run, fnn.Dataset(x, made(y))) == [MANY]
+    assert messages(run, fnn.Dataset(x, made(y))) == [MANY.format(FLAT.get(head, "y"))]
+    labels = eval(FLAT.get(head, "y"), {"y": made(y)})  # what is advised gives weights
+    assert fnn.class_weights(labels, "balanced").tolist() == fnn.class_weights(y, "balanced").tolist()
     assert messages(run, fnn.Dataset(x, made(y), fnn.class_weights(y, "balanced"))) == []
     assert messages(run, fnn.Dataset(x, made(y), rows=np.arange(10, 120))) == []  # a tenth of the other, no less
     assert messages(run, fnn.Dataset(x, made(y), rows=np.arange(9, 120)))[0].startswith("Targets: class 1 has 9.0%")
@@ -125,6 +129,12 @@ def test_class_imbalance(head: str) -> None:
     assert messages(run, fnn.Dataset(x, made(y), weights))[0].startswith("Targets: class 0 has 9.0% of the weight")
     assert messages(run, fnn.Dataset(x, made(y), rows=np.arange(110))) == [NONE.format(1)]
     assert messages(run, fnn.Dataset(x, made(y), y)) == [NONE.format(0)]
+
+
+def test_several_questions_are_not_compared_even_where_each_row_has_one_yes() -> None:
+    run = fnn.start(fnn.mlp(1, 2, output="sigmoid", loss="binary_cross_entropy"))
+    x, y = labelled(110, 10)
+    assert messages(run, fnn.Dataset(x, fnn.one_hot(y, 2))) == []
 
 
 def test_classes_that_never_occur() -> None:
@@ -163,3 +173,43 @@ X, Y = labelled(110, 10)
 def test_what_is_no_class_has_no_imbalance(outputs: int, output: Any, loss: Any, y: Any) -> None:
     run = fnn.start(fnn.mlp(1, outputs, output=output, loss=loss))
     assert messages(run, fnn.Dataset(X, y), "class imbalance") == []
+
+
+# History.
+
+
+def told(
+    run: fnn.TrainState, data: fnn.Dataset, epoch: int = 20, batch_size: int | None = 1, **quantities: float
+) -> list[str]:
+    record = fnn.EpochRecord(epoch, **{"loss": 0.1, **quantities})
+    recipe = attrs.evolve(run.recipe, batch_size=batch_size)
+    return messages(attrs.evolve(run, epoch=epoch, history=(record,), recipe=recipe), data)
+
+
+@pytest.mark.parametrize(
+    ("quantities", "message"),
+    [
+        ({"loss": 0.694}, "Training: after 20 epochs its loss is 0.694, and guessing has ln 2 = 0.693; "
+                          "try another learning_rate, or labels that fit the rows."),
+        ({"loss": 0.692}, None),
+        ({"val_loss": 0.694}, "Validation: after 20 epochs its loss is 0.694, and guessing has ln 2 = 0.693; "
+                              "try the same scaling for both parts, or run.best."),
+        ({"val_loss": 0.692}, None),
+        ({"loss": 0.694, "epoch": 19}, None),
+        ({"loss": 0.694, "batch_size": None}, None),  # twenty steps are few
+    ],
+)  # fmt: skip
+def test_what_is_worse_than_guessing(quantities: dict[str, Any], message: str | None) -> None:
+    run = start((fnn.Dense(1, "sigmoid"),), [[[1]], [0]], "binary_cross_entropy", optimizer=fnn.SGD(0.1))
+    run = attrs.evolve(run, recipe=attrs.evolve(run.recipe, seed=3))  # whose first weights are others
+    assert told(run, fnn.Dataset(SIGNS, YES), **quantities) == ([message] if message else [])
+
+
+def test_a_regression_worse_than_its_mean() -> None:
+    run = start((fnn.Dense(1),), [[[0.9]], [0]], optimizer=fnn.SGD(0.1))
+    data = fnn.Dataset(SIGNS, SIGNS)
+    assert told(run, data, val_r2=0.01, loss=1e9) == []
+    assert told(run, data, val_r2=-3.347) == [
+        "Validation: after 20 epochs its r2 is -3.35, and the mean has 0; "
+        "try the same scaling for both parts, and targets too."
+    ]

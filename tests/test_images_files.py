@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -290,4 +293,43 @@ except ModuleNotFoundError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "prepare: pictures need Pillow. Install it by `pip install pillow`.\n"
+    assert done.stdout == "prepare: Pillow is needed. Install it with `pip install pillow`.\n"
+
+
+def test_sixteen_bits_are_turned_as_the_camera_noted(tmp_path: Path) -> None:
+    upright = seven().astype(np.uint16) * 257
+    exif = Image.Exif()
+    exif[0x112] = 6  # turned by a quarter, to be turned back
+    path = tmp_path / "digit.png"
+    Image.fromarray(np.ascontiguousarray(np.rot90(upright))).save(path, exif=exif)
+    same(path, SEVEN)
+
+
+def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    message = "prepare: `pipe.png` must be a PNG or JPEG file, got no regular file."
+    with pytest.raises(ValueError, match=exactly(message)):
+        images.prepare(tmp_path / "pipe.png")
+
+
+def test_threads_leave_the_warning_filters_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "digit.png"
+    Image.fromarray(seven()).save(path)
+    before, interval = list(warnings.filters), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=lambda: [images.prepare(path) for _ in range(20)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert warnings.filters == before
+
+
+@pytest.mark.parametrize("shape", [(0, 1000), (1000, 0), (0, 600, 4), (4, 2000)])
+def test_long_arrays_that_are_thin(shape: tuple[int, ...]) -> None:
+    message = f"prepare: `picture` must have at least 5 pixels each way, got {shape[:2]}."
+    with pytest.raises(ValueError, match=exactly(message)):
+        images.prepare(np.zeros(shape, np.int64))

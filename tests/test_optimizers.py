@@ -271,15 +271,6 @@ def test_a_step_keeps_float32_and_takes_the_running_statistics_of_the_gradient()
         assert all(getattr(state, f.name).dtype == np.float32 for f in attrs.fields(type(state)) if f.name != "step")
 
 
-def test_what_decays_becomes_0_and_does_not_stay_subnormal() -> None:
-    params, none = (_params(np.full(SIZE, value, np.float32)) for value in (1, 0))
-    for optimizer, moment in ((fnn.Adam(), "m"), (fnn.Momentum(0.1), "v"), (fnn.RMSProp(), "v")):
-        state = fnn.init(optimizer, params)
-        for t in range(1_100):
-            _, state = fnn.step(optimizer, params, state, none if t else params)
-        assert getattr(state, moment).max() == 0, optimizer
-
-
 def test_clipping_is_by_value_and_then_by_the_norm_of_the_whole_vector() -> None:
     g = np.zeros(SIZE)
     g[:3] = [30, 4, -40]

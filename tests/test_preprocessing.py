@@ -276,6 +276,8 @@ def test_class_counts_are_pythons() -> None:
     expected = [[part.tolist().count(label) for label in counts.labels] for part in (a, b)]
     assert counts.counts.tolist() == expected
     assert fnn.class_counts(a=[True, False, True]).counts.tolist() == [[1, 2]]
+    alone = fnn.class_counts([3, 1, 3], test=[1])
+    assert (alone.parts, alone.counts.tolist()) == (("rows", "test"), [[1, 2], [1, 0]])
 
 
 def test_of_a_data_set_the_rows_that_count_are_counted() -> None:
@@ -296,6 +298,11 @@ def test_of_a_data_set_the_rows_that_count_are_counted() -> None:
     [
         ({}, ValueError, "`parts` must be at least one, got none. As in `class_counts(train=train, test=test)`."),
         ({"a": [0.5]}, TypeError, "`a` must be an array of integers or booleans, got [0.5]."),
+        (
+            {"a": np.array([2**63, 1], np.uint64)},
+            ValueError,
+            "`a` must be labels below 2**63, got 9223372036854775808.",
+        ),
         ({"a": [0], "b": []}, ValueError, "`b` must have shape (n,), n at least 1, got (0,)."),
         (
             {"a": [[0], [1]]},

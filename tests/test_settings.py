@@ -299,9 +299,13 @@ def test_every_setting_has_a_case() -> None:
     results = {
         "Address",
         "ClassificationReport",
+        "Confusion",
+        "Diagnosis",
         "EpochRecord",
         "Evaluation",
+        "Finding",
         "GradientCheck",
+        "LayerHealth",
         "Layout",
         "RegressionReport",
         "Shapes",

@@ -40,6 +40,7 @@ SPECS: list[Any] = [
     *(NETWORK, fnn.Recipe(NETWORK, fnn.Adam(fnn.OneCycle(0.1, 9)), None, 2**60, "val_accuracy")),
 ]
 NO_SPECS = {"Address", "Key", "Layout", "Shapes"}  # addresses
+NO_SPECS |= {"Confusion", "Diagnosis", "Finding", "LayerHealth"}
 NO_SPECS |= {"EpochRecord", "Evaluation", "GradientCheck", "Summary", "ClassificationReport", "RegressionReport"}
 
 
