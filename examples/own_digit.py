@@ -41,16 +41,14 @@ try:
     prepared = images.prepare(options.picture or light.astype(np.uint8))
 except (OSError, ValueError) as error:
     parser.error(str(error))
-
-# %% A small network, trained on MNIST.
-train, test = fnn.load_mnist(options.data)
-network = fnn.mlp(784, 256, 128, 10, input_scale=1 / 255)
-run = fnn.fit(network, train, optimizer=fnn.Adam(1e-3), batch_size=128, epochs=1 if options.quick else 8)
-
-# %% Its stages, from the picture to what the network is given, and the three likeliest answers.
 figure = Figure(figsize=(9, 2), layout="constrained")
 plots.images([array for _, array in prepared.stages], figure.subplots(), titles=[name for name, _ in prepared.stages])
 figure.savefig(options.out / "own_digit.png")
+
+# %% A small network, trained on MNIST, and its three likeliest answers.
+train, test = fnn.load_mnist(options.data)
+network = fnn.mlp(784, 256, 128, 10, input_scale=1 / 255)
+run = fnn.fit(network, train, optimizer=fnn.Adam(1e-3), batch_size=128, epochs=1 if options.quick else 8)
 p = fnn.forward(network, run.params, prepared.row)[0]
 print("it is", ", ".join(f"{digit} ({p[digit]:.4f})" for digit in p.argsort()[::-1][:3]), end="\n\n")
 
