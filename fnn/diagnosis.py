@@ -125,7 +125,7 @@ def diagnose(run: TrainState, data: Dataset) -> Diagnosis:
     layer            dead  saturated  gradient norm  weight norm  update ratio
     0 Dense softmax     -          -           24.8         1.52        0.0163
     loss 16.2348, of the first parameters 16.2348
-    Inputs: the largest column's root mean square is 46.4; try fnn.standardizer(data).
+    Inputs: the largest column's root mean square is 46.4; try fnn.standardize(fnn.standardizer(data), data).
     Loss: it begins at 16.2, and guessing has ln 2 = 0.693; try scaled inputs, or smaller first weights.
     """
     checks.instance("diagnose", "run", run, TrainState, "One of parameters alone is `start(network, params=params)`.")
@@ -285,20 +285,15 @@ def _of_history(seen: _Seen) -> Iterator[Finding]:
     run, (least, guessing) = seen.run, _guess(seen.run.recipe.network)
     if run.epoch < EPOCHS or not run.history:
         return
-    last, steps, after = (
-        run.history[-1],
-        run.epoch * batch_count(seen.data, run.recipe.batch_size),
-        f"after {run.epoch}",
-    )
+    last, after = run.history[-1], f"after {run.epoch} epochs its"
+    steps = run.epoch * batch_count(seen.data, run.recipe.batch_size)
+    scaling = "the same scaling for both parts"
     if last.loss > least and steps >= STEPS:
-        what, advice = f"loss is {last.loss:.3g}, and {guessing}", "another learning_rate, or labels that fit the rows"
-        yield finding("worse than guessing", "training", f"{after} epochs its {what}", advice)
+        what = f"{after} loss is {last.loss:.3g}, and {guessing}"
+        yield finding("worse than guessing", "training", what, "another learning_rate, or labels that fit the rows")
     elif (last.val_loss or 0.0) > least:
-        what, advice = f"loss is {last.val_loss:.3g}, and {guessing}", "the same scaling for both parts, or run.best"
-        yield finding("worse than guessing", "validation", f"{after} epochs its {what}", advice)
+        what = f"{after} loss is {last.val_loss:.3g}, and {guessing}"
+        yield finding("worse than guessing", "validation", what, f"{scaling}, or run.best")
     elif (last.val_r2 or 0.0) < 0:
-        what, advice = (
-            f"r2 is {last.val_r2:.3g}, and the mean has 0",
-            "the same scaling for both parts, and targets too",
-        )
-        yield finding("worse than guessing", "validation", f"{after} epochs its {what}", advice)
+        what = f"{after} r2 is {last.val_r2:.3g}, and the mean has 0"
+        yield finding("worse than guessing", "validation", what, f"{scaling}, and targets too")

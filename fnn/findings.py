@@ -53,7 +53,11 @@ def of_inputs(network: Network, data: Dataset, x: Array, scaled: Floats) -> Iter
     size, top = float(np.sqrt((columns * columns).mean(axis=0).max())), float(abs(columns).max())
     small = 0 < size < LOW and top < 10 * LOW  # not what is large in a few rows
     if (small or size > HIGH) and not isinstance(first, BatchNorm | LayerNorm):
-        advice = f"input_scale=1/{top / abs(network.input_scale):g}" if pixels else "fnn.standardizer(data)"
+        advice = (
+            f"input_scale=1/{top / abs(network.input_scale):g}"
+            if pixels
+            else "fnn.standardize(fnn.standardizer(data), data)"
+        )
         yield finding("unscaled inputs", "inputs", f"the largest column's root mean square is {size:.3g}", advice)
     if (same := _constant_columns(data, x)).size:
         what = f"{f'columns {_listed(same)} are' if len(same) > 1 else f'column {same[0]} is'} the same in every row"

@@ -18,11 +18,11 @@ from tests.test_diagnosis import SIGNS, SPREAD, YES, messages, start
 @pytest.mark.parametrize(
     ("x", "settings", "found"),
     [
-        (10.1 * SIGNS, {}, "10.1; try fnn.standardizer(data)."),
+        (10.1 * SIGNS, {}, "10.1; try fnn.standardize(fnn.standardizer(data), data)."),
         (9.9 * SIGNS, {}, None),
-        (0.0099 * SIGNS, {}, "0.0099; try fnn.standardizer(data)."),
+        (0.0099 * SIGNS, {}, "0.0099; try fnn.standardize(fnn.standardizer(data), data)."),
         (0.0101 * SIGNS, {}, None),
-        (2 * SIGNS, {"input_scale": 6.0}, "12; try fnn.standardizer(data)."),
+        (2 * SIGNS, {"input_scale": 6.0}, "12; try fnn.standardize(fnn.standardizer(data), data)."),
         (np.where(SIGNS > 0, 255, 0).astype(np.uint8), {}, "180; try input_scale=1/255."),
         (np.where(SIGNS > 0, 255, 0).astype(np.uint8), {"input_scale": 1 / 255}, None),
         (np.where(SIGNS > 0, 255, 0).astype(np.uint8), {"input_scale": 1e-5}, "0.0018; try input_scale=1/255."),
