@@ -36,14 +36,15 @@ for i, (ax, layer) in enumerate(zip(figure.subplots(3, 1), t.layers, strict=True
 figure.savefig(options.out / "inside_activations.png")
 
 # %% The weights of the first layer, a picture for each unit: what it looks for in red, what speaks against it in blue.
-figure = Figure(figsize=(9, 4), layout="constrained")
-plots.images(run.params[0].weight.T, figure.subplots(), columns=12, label="weight")
+figure = Figure(figsize=(9, 3.9), layout="constrained")
+units = [str(unit) for unit in range(48)]
+plots.images(run.params[0].weight.T, figure.subplots(), titles=units, columns=12, label="weight")
 figure.savefig(options.out / "inside_weights.png")
 
 # %% Which pixels an answer hangs on: the gradient of the answer's logit, and of the second best's.
 p = fnn.forward(network, run.params, x)
 second = np.argsort(p, axis=1)[:, -2]
-figure = Figure(figsize=(7, 4.6), layout="constrained")
+figure = Figure(figsize=(9, 4.8), layout="constrained")
 above, middle, below = figure.subplots(3, 1)
 slope = "∂logit / ∂pixel"
 plots.predictions(x[:6], y[:6], p[:6], above, columns=6)
@@ -57,6 +58,7 @@ derivative = fnn.saliency(network, run.params, x[:1])[0]
 pixel = int(np.abs(derivative).argmax())
 moved = x[:1].astype(np.float64)
 moved[0, pixel] += 1
-before, after = (fnn.trace(network, run.params, each, y[:1]).layers[-1].z[0].max() for each in (x[:1], moved))
+answer = int(p[0].argmax())
+before, after = (fnn.trace(network, run.params, each, y[:1]).layers[-1].z[0, answer] for each in (x[:1], moved))
 print(f"\none grey level more in pixel {pixel} moves the logit by {after - before:.5f};", end=" ")
 print(f"the derivative says {derivative[pixel]:.5f}")

@@ -25,10 +25,10 @@ rest, test = fnn.split(every, 0.2, seed=0)
 train, held_out = fnn.split(rest, 0.125, seed=0)
 counts = fnn.class_counts(train=train, validation=held_out, test=test)
 print(counts, end="\n\n")
-x, y, _ = test.take()
+x, y, _ = train.take(slice(0, 20))
 figure = Figure(figsize=(8, 5), layout="constrained")
 above, below = figure.subplots(2, 1)
-plots.images(x[:20], above, titles=[f"{label}" for label in y[:20]])
+plots.images(x, above, titles=[f"{label}" for label in y])
 plots.class_counts(counts, below)
 figure.savefig(options.out / "mnist_data.png")
 
@@ -50,6 +50,7 @@ figure.savefig(options.out / "mnist_history.png")
 for name, params in (("last", run.params), ("best", run.best)):
     result = fnn.evaluate(network, params, test)
     print(f"{name}: test loss {result.loss:.4f}, accuracy {result.accuracy:.4f}")
+x, y, _ = test.take()
 p = fnn.forward(network, run.params, x)
 matrix = fnn.confusion_matrix(y, p.argmax(axis=1))
 print(f"\n{fnn.classification_report(y, p.argmax(axis=1))}\n")
@@ -63,11 +64,9 @@ figure.savefig(options.out / "mnist_confusion.png")
 wrong = fnn.mistakes(y, p)
 print(f"{wrong}; most often", ", ".join(str(pair) for pair in matrix.most_confused(10)), end="\n\n")
 figure = Figure(figsize=(6, 7), layout="constrained")
-above, below = figure.subplots(2, 1, height_ratios=(4, 1))
-rows = wrong.rows[np.linspace(0, len(wrong) - 1, 20).astype(int)]
-plots.predictions(x[rows], y[rows], p[rows], above)
 five = [int(np.flatnonzero(y == digit)[0]) for digit in range(1, 10, 2)]
-plots.predictions(x[five], y[five], p[five], below)
+rows = [*wrong.rows[np.linspace(0, len(wrong) - 1, 20).astype(int)], *five]
+plots.predictions(x[rows], y[rows], p[rows], figure.subplots())
 figure.savefig(options.out / "mnist_mistakes.png")
 
 # %% Other settings, for a few epochs each, by their accuracy on the validation part.

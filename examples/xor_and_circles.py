@@ -20,7 +20,7 @@ options = parser.parse_args()
 options.out.mkdir(parents=True, exist_ok=True)
 seeds, epochs = (2, 10) if options.quick else (30, 100)
 
-# %% XOR with four hidden units, all four rows in each step; the boundary, where yes is as likely as no, as it forms.
+# %% XOR with four hidden units and all four rows in a step, so that an epoch is one step; the boundary as it forms.
 xor = fnn.Dataset([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0])
 network = fnn.mlp(2, 4, 1, activation="tanh", output="sigmoid", loss="binary_cross_entropy")
 figure = Figure(figsize=(11, 2.9), layout="constrained")
@@ -66,5 +66,5 @@ for loss, ax in zip(losses, (first, second), strict=True):
     error = np.mean((p - y) ** 2)
     print(f"{title:24} {accuracy:8.3f} {fnn.log_loss(y, p):16.4f} {error:16.4f}")
     plots.decision_boundary(fnn.decision_boundary(network, run.params, test), ax).set_title(f"by {title}")
-plots.compare(runs_of, "val_accuracy", last)
+plots.compare(runs_of, "val_accuracy", last).set_ylabel("test accuracy")
 figure.savefig(options.out / "circles.png")
