@@ -32,7 +32,11 @@ FLAT, STEEPEST = 1 / 20, {Sigmoid: 0.25, Tanh: 1.0}
 SATURATED = 0.5  # 0.04; 0.56 when it has learned
 VANISHING, EXPLODING = 2e-3, 1e2  # 0.027 to 20; six hidden layers of sigmoid 0.0006
 LARGE, USUAL, SMALL = 1.0, 1e-2, 3e-5  # 0.5; 0.0001 before it has learned
-EPOCHS, STEPS = 20, 150  # after which even small tables are better than guessing; XOR is after some hundred
+MARGIN, EPOCHS, STEPS = (
+    1.02,
+    20,
+    150,
+)  # after which even small tables are better than guessing
 LEARNED = 0.9
 ROUNDED = 1e-4
 
@@ -110,7 +114,8 @@ def diagnose(run: TrainState, data: Dataset) -> Diagnosis:
     - gradients: ‖dW‖ of the first dense layer below 0.002 or above 100 times the last one's (Glorot and Bengio 2010);
     - updates: a ratio above 1; or all below 0.00003, while it has not learned and no schedule is in its first epoch.
       It has learned when the loss is at most 0.9 of the first;
-    - history: after 20 epochs the loss, in training or on validation data, is above that of guessing, or r2 below 0.
+    - history: after 20 epochs of 150 steps in all the loss, in training or on validation data, is above that of
+      guessing, or val_r2 below 0.
 
     Args:
         run: just from `start`, or trained.
@@ -286,14 +291,15 @@ def _of_history(seen: _Seen) -> Iterator[Finding]:
     if run.epoch < EPOCHS or not run.history:
         return
     last, after = run.history[-1], f"after {run.epoch} epochs its"
-    steps = run.epoch * batch_count(seen.data, run.recipe.batch_size)
-    scaling = "the same scaling for both parts"
-    if last.loss > least and steps >= STEPS:
+    least, val_loss, scaling = MARGIN * least, last.val_loss or 0.0, "the same scaling for both parts"
+    begun = run.epoch * batch_count(seen.data, run.recipe.batch_size) >= STEPS
+    known = begun or last.loss < LEARNED * least < math.inf
+    if begun and last.loss > least and not 0 < val_loss <= least:  # dropout makes the one in training larger
         what = f"{after} loss is {last.loss:.3g}, and {guessing}"
         yield finding("worse than guessing", "training", what, "another learning_rate, or labels that fit the rows")
-    elif (last.val_loss or 0.0) > least:
-        what = f"{after} loss is {last.val_loss:.3g}, and {guessing}"
-        yield finding("worse than guessing", "validation", what, f"{scaling}, or run.best")
-    elif (last.val_r2 or 0.0) < 0:
+    elif known and val_loss > least:
+        what = f"{after} loss is {val_loss:.3g}, and {guessing}"
+        yield finding("worse than guessing", "validation", what, f"{scaling}, labels that fit the rows, or run.best")
+    elif known and (last.val_r2 or 0.0) < 0:
         what = f"{after} r2 is {last.val_r2:.3g}, and the mean has 0"
-        yield finding("worse than guessing", "validation", what, f"{scaling}, and targets too")
+        yield finding("worse than guessing", "validation", what, f"{scaling} and for the targets, or run.best")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +56,8 @@ def lines(where: str, ax: Axes | None, points: Mapping[str, Points], xlabel: str
         mark = MARKS[i % len(MARKS)] if len(line) <= 15 else ""
         ax.plot(*zip(*line, strict=True), marker=mark, markersize=4, label=name, **look)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(frameon=False, ncols=1 + len(points) // 12)
+    for text in ax.legend(frameon=False, ncols=1 + len(points) // 12).get_texts():
+        text.set_parse_math(False)
     return plain(ax, xlabel, ylabel)
 
 
@@ -81,15 +82,23 @@ def as_pictures(where: str, name: str, given: Any) -> list[Floats]:
     return drawn
 
 
+def texts(where: str, name: str, given: object, n: int) -> list[str]:
+    """What is given as n texts, or what can be printed as one."""
+    if isinstance(given, str) or not isinstance(given, Collection):
+        raise checks.problem(TypeError, where, name, f"must be a list of {n} texts", checks.show(given))
+    if len(given) != n:
+        raise checks.problem(ValueError, where, name, f"must be {n} texts", str(len(given)))
+    return [str(text) for text in given]
+
+
 def grid(
     where: str, drawn: Sequence[Floats], ax: Axes | None, titles: Sequence[str] | None, columns: int, label: str = ""
 ) -> Axes:
     """Pictures in rows, each in a square of side 1 with its title above it."""
     checks.count(where, "columns", columns, 1)
-    if titles is not None and len(titles) != len(drawn):
-        raise checks.problem(ValueError, where, "titles", f"must be {len(drawn)} texts", str(len(titles)))
+    above_each = None if titles is None else texts(where, "titles", titles, len(drawn))
     columns = min(columns, len(drawn))
-    rows, above = math.ceil(len(drawn) / columns), 0.04 if titles is None else 0.26
+    rows, above = math.ceil(len(drawn) / columns), 0.04 if above_each is None else 0.26
     ax = axes_for(where, ax, (max(2.5, columns * 0.9 + 0.3), max(2, rows * (0.9 + above) + 0.3)))
     top, low = max(float(p.max()) for p in drawn), min(float(p.min()) for p in drawn)
     most = max(top, -low) or 1.0
@@ -100,9 +109,9 @@ def grid(
         left += (0.92 - width) / 2
         extent = (left, left + width, bottom - (0.92 - height) / 2, bottom - (0.92 + height) / 2)
         shown = ax.imshow(picture, extent=extent, interpolation="nearest", cmap=cmap, vmin=least, vmax=most)
-        if titles is not None:
+        if above_each is not None:
             place = (i % columns + 0.5, bottom - 0.96)
-            ax.text(*place, str(titles[i]), ha="center", va="bottom", fontsize="small", parse_math=False)
+            ax.text(*place, above_each[i], ha="center", va="bottom", fontsize="small", parse_math=False)
     ax.set(xlim=(0, columns), ylim=(rows * (1 + above) + 0.04, 0), aspect="equal")
     ax.axis("off")
     if low < 0:

@@ -154,7 +154,8 @@ def _from_file(path: str | os.PathLike[str]) -> Pixels:
             rule, fix = f"must have at most {Image.MAX_IMAGE_PIXELS:,} pixels", "Make it smaller."
             raise checks.problem(ValueError, "prepare", name, rule, "more", fix) from None
         except UnidentifiedImageError:
-            rule, got = "must be a PNG or JPEG file", "something else" if file.seek(0, 2) else "an empty file"
+            file.seek(0)
+            rule, got = "must be a PNG or JPEG file", "something else" if file.read(1) else "an empty file"
             raise checks.problem(ValueError, "prepare", name, rule, got) from None
         except Exception as error:  # Pillow raises whatever its readers stumble over
             raise ValueError(f"prepare: `{name}` is not a whole PNG or JPEG file: {error}.") from None

@@ -28,7 +28,7 @@ from fnn.activations import Activation
 from fnn.analysis import DecisionBoundary
 from fnn.drawing import COLORS as COLORS
 from fnn.drawing import GREY as GREY
-from fnn.drawing import MARKS, Points, as_pictures, axes_for, grid, lines, plain
+from fnn.drawing import MARKS, Points, as_pictures, axes_for, grid, lines, plain, texts
 from fnn.metrics import ConfusionMatrix
 from fnn.preprocessing import ClassCounts
 from fnn.probabilities import Calibration
@@ -159,7 +159,7 @@ def compare(runs: Mapping[str, Run], quantity: Monitor = "val_loss", ax: Axes | 
     """
     checks.choice("compare", "quantity", quantity, get_args(Monitor))
     _check_mapping("compare", "runs", runs)
-    points = {str(name): _points("compare", run, quantity) for name, run in runs.items()}
+    points = {str(name): _points("compare", run, quantity, f"runs[{name!r}]") for name, run in runs.items()}
     missing = [name for name, line in points.items() if not line]
     if missing:
         got = f"{quantity!r}, which {missing[0]!r} has not"
@@ -321,22 +321,21 @@ def heat_map(
     given = checks.numeric("heat_map", "values", values)
     numbers = checks.rows("heat_map", "values", given, None).astype(np.float64)
     checks.finite("heat_map", "values", numbers)
-    if rows is not None and len(rows) != len(numbers):
-        raise checks.problem(ValueError, "heat_map", "rows", f"must be {len(numbers)} labels", str(len(rows)))
+    names = texts("heat_map", "rows", range(len(numbers)) if rows is None else rows, len(numbers))
     ax = axes_for("heat_map", ax, (6.4, 0.22 * len(numbers) + 1.0))
     top, signed = float(np.abs(numbers).max()) or 1.0, bool((numbers < 0).any())
     cmap, low = ("RdBu_r", -top) if signed else ("viridis", 0)
     shown = ax.imshow(numbers, aspect="auto", interpolation="nearest", cmap=cmap, vmin=low, vmax=top)
     ax.set(xlabel="unit", ylabel="row")
-    ax.set_yticks(range(len(numbers)), map(str, range(len(numbers)) if rows is None else rows))
+    ax.set_yticks(range(len(numbers)), names, parse_math=False)
     ax.figure.colorbar(shown, ax=ax, label=label)
     return ax
 
 
-def _points(where: str, run: Run, name: str) -> Points:
+def _points(where: str, run: Run, name: str, argument: str = "run") -> Points:
     """The epochs at which a run has a quantity, with its values."""
     if not hasattr(run, "history"):
-        checks.instance(where, "run", run, TrainState)
+        checks.instance(where, argument, run, TrainState)
     return [(r.epoch, getattr(r, name)) for r in run.history if getattr(r, name, None) is not None]
 
 

@@ -39,7 +39,7 @@ def class_counts(rows: Dataset | ArrayLike | None = None, /, **parts: Dataset | 
     """How many rows of each class there are; or in each of several parts, under the name that it is given by.
 
     Args:
-        rows: a data set, of which the rows that count are counted, or labels: n integers or booleans.
+        rows: a data set, whose own rows are counted, whatever their weight; or labels: n integers or booleans.
         parts: more of these.
 
     Raises:
@@ -54,7 +54,10 @@ def class_counts(rows: Dataset | ArrayLike | None = None, /, **parts: Dataset | 
     2          1     1
     all        4     2
     """
-    parts = parts if rows is None else {"rows": rows, **parts}
+    if rows is not None:
+        if "rows" in parts:
+            raise checks.problem(TypeError, "class_counts", "rows", "must be given once", "two of them")
+        parts = {"rows": rows, **parts}
     if not parts:
         fix = "As in `class_counts(train=train, test=test)`."
         raise checks.problem(ValueError, "class_counts", "parts", "must be at least one", "none", fix)

@@ -191,6 +191,8 @@ def test_images_are_the_pictures_in_their_places() -> None:
         assert ax.images[i].get_clim() == (0, 47)  # the largest of all
         assert ax.images[i].get_cmap().name == "gray"
     assert texts(ax) == ["a", "b", "c"]
+    assert ax.get_ylim()[0] >= ax.images[2].get_extent()[2]  # the last row, which is not full, is within
+    assert ax.get_xlim() == (0, 2)
     tops = [ax.images[i].get_extent()[3] for i in range(3)]
     assert tops[0] == tops[1] < tops[2]
 
@@ -247,6 +249,8 @@ def test_pictures_of_other_numbers_are_on_one_scale() -> None:
         (lambda: LOOSE.images(np.zeros(4)), ValueError, "images: `pictures` must have shape"),
         (lambda: LOOSE.images(np.zeros((2, 3, 4, 5))), ValueError, "images: `pictures` must have shape"),
         (lambda: LOOSE.images(PICTURES, titles=["a"]), ValueError, "images: `titles` must be 3 texts, got 1."),
+        (lambda: LOOSE.images(PICTURES, titles=3), TypeError, "images: `titles` must be a list of 3 texts, got 3."),
+        (lambda: LOOSE.images(PICTURES, titles="abc"), TypeError, "images: `titles` must be a list of 3 texts, got"),
         (lambda: LOOSE.images(PICTURES, columns=0), ValueError, "images: `columns` must be an integer of at least 1"),
         (lambda: LOOSE.images(PICTURES * np.nan), ValueError, "images: `pictures[0]` must be finite"),
         (lambda: LOOSE.images([[["a"]]]), TypeError, "images: `pictures[0]` must be an array of real numbers"),
@@ -256,7 +260,7 @@ def test_pictures_of_other_numbers_are_on_one_scale() -> None:
          "predictions: `x` must be of the 3 rows of `outputs`, got (2,)."),
         (lambda: LOOSE.heat_map([1.0]), ValueError, "heat_map: `values` must have shape (n, columns), got (1,)."),
         (lambda: LOOSE.heat_map([[math.inf]]), ValueError, "heat_map: `values` must be finite"),
-        (lambda: LOOSE.heat_map([[1.0]], rows=["a", "b"]), ValueError, "heat_map: `rows` must be 1 labels, got 2."),
+        (lambda: LOOSE.heat_map([[1.0]], rows=["a", "b"]), ValueError, "heat_map: `rows` must be 1 texts, got 2."),
         (lambda: LOOSE.history(a_run(), "los"), ValueError, "history: `quantity` must be one of 'loss', 'accuracy',"),
         (lambda: LOOSE.history(a_run(), "r2"), ValueError, "history: `quantity` must be one that the run has"),
         (lambda: LOOSE.history(fnn.start(fnn.mlp(2, 2))), ValueError, "history: `quantity` must be one that the run"),
@@ -265,7 +269,7 @@ def test_pictures_of_other_numbers_are_on_one_scale() -> None:
         (lambda: LOOSE.compare({}), ValueError,
          'compare: `runs` must be names and at least one, got {}. As in `compare({"name": …})`.'),
         (lambda: LOOSE.compare([a_run()]), TypeError, "compare: `runs` must be names and at least one, got [Train"),
-        (lambda: LOOSE.compare({"a": None}), TypeError, "compare: `run` must be a TrainState, got None."),
+        (lambda: LOOSE.compare({"a": None}), TypeError, "compare: `runs['a']` must be a TrainState, got None."),
         (lambda: LOOSE.history(None), TypeError, "history: `run` must be a TrainState, got None."),
         (lambda: LOOSE.gradient_norms(a_trace()), TypeError, "gradient_norms: `traces` must be names and at least one"),
         (lambda: LOOSE.gradient_norms({"a": a_run()}), TypeError,

@@ -44,6 +44,8 @@ def bars(ax: Axes) -> list[list[float]]:
 def test_class_counts_are_the_heights_of_bars() -> None:
     ax = plots.class_counts(COUNTS)
     assert bars(ax) == [[1, 2, 1], [0, 0, 2]]
+    widths = [bar.get_width() for part in ax.containers for bar in part]
+    assert 0 < max(widths) <= 0.4  # beside each other
     first, second = ([bar.get_x() + bar.get_width() / 2 for bar in part] for part in ax.containers)
     assert all(-0.5 < a - i < 0 < b - i < 0.5 for i, (a, b) in enumerate(zip(first, second, strict=True)))
     assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "1", "5"]
@@ -61,6 +63,7 @@ def test_history_is_the_runs_numbers() -> None:
     assert labels(ax) == ["training", "validation", "best val_loss: epoch 2"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss")
     assert training.get_linestyle() != validation.get_linestyle()
+    assert all(tick == int(tick) for tick in ax.get_xticks())
     accuracy = plots.history(a_run(), "accuracy")
     assert [y for _, y in points(accuracy.lines[0])] == [record.accuracy for record in RECORDS]
 
@@ -168,6 +171,7 @@ def test_areas_of_classes_and_the_rows_in_them() -> None:
     assert len({len(np.asarray(each.get_paths()[0].vertices)) for each in rows}) == 3  # a mark for each
     assert [np.asarray(each.get_offsets()).tolist() for each in rows] == [[[0, 0]], [[1, 0]], [[0, 1]]]
     assert labels(ax) == ["0", "1", "2"]
+    assert shown.get_clim() == (-0.5, 2.5)
 
 
 def test_gradient_norms_are_those_of_the_dense_layers() -> None:

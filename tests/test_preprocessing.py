@@ -314,3 +314,8 @@ def test_of_a_data_set_the_rows_that_count_are_counted() -> None:
 def test_what_class_counts_refuses(parts: dict[str, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=exactly(f"class_counts: {message}")):
         fnn.class_counts(**parts)
+
+
+def test_rows_are_given_once() -> None:
+    with pytest.raises(TypeError, match=exactly("class_counts: `rows` must be given once, got two of them.")):
+        fnn.class_counts([0, 1], rows=[1])
