@@ -22,6 +22,7 @@ from fnn.params import Params
 from fnn.passes import check_parts, project
 from fnn.runs import TrainState
 from fnn.tables import table
+from fnn.tracing import layer_name
 from fnn.training import train_step
 
 ROWS = 2048  # are looked at, at most
@@ -200,7 +201,7 @@ def _seen(run: TrainState, data: Dataset) -> _Seen:
 def _health(passed: list[Layered], index: int, dw: Floats, after: Floats) -> LayerHealth:
     layer, p, _, z, a = passed[index]
     kind: type[Any] = type(layer.activation)
-    name, dead, saturated = f"{type(layer).__name__} {kind.__name__.lower()}", None, None
+    name, dead, saturated = layer_name(layer), None, None
     if index < len(passed) - 1 and kind not in (Identity, Softmax):
         uneven = np.resize(np.arange(1, 8, dtype=a.dtype), a.shape)  # ones alone vanish where units sum to 1
         fine = np.isfinite(a).all()

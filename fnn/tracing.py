@@ -101,12 +101,13 @@ def trace(
     g = gradient(network, params, passed, batch, deltas)
     none = np.zeros(0, params.dtype)
     layers = tuple(
-        LayerTrace(_name(layer), z, a, deltas.get(i, none), g[i].weight, g[i].bias)
+        LayerTrace(layer_name(layer), z, a, deltas.get(i, none), g[i].weight, g[i].bias)
         for i, (layer, _, _, z, a) in enumerate(passed)
     )
     return Trace(mean_loss(network, passed[-1], batch) + penalties(network, params), layers)
 
 
-def _name(layer: object) -> str:
+def layer_name(layer: object) -> str:
+    """The layer and its activation, in short."""
     activation = type(getattr(layer, "activation", None)).__name__.lower()
     return f"{type(layer).__name__} {activation}"
