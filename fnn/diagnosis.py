@@ -115,8 +115,9 @@ def diagnose(run: TrainState, data: Dataset) -> Diagnosis:
     - gradients: ‖dW‖ of the first dense layer below 0.002 or above 100 times the last one's (Glorot and Bengio 2010);
     - updates: a ratio above 1; or all below 0.00003, while it has not learned and no schedule is in its first epoch.
       It has learned when the loss is at most 0.9 of the first;
-    - history: after 20 epochs of 150 steps in all the loss, in training or on validation data, is above that of
-      guessing, or val_r2 below 0.
+    - history, from 20 epochs and 150 steps on: the loss is above 1.02 times that of guessing, in training (unless it is
+      below on validation data) or on validation data; or val_r2 is below 0. Of validation data also before 150 steps,
+      once the loss in training is below 0.9 times that of guessing.
 
     Args:
         run: just from `start`, or trained.

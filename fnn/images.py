@@ -132,7 +132,7 @@ def _check_size(name: str, pixels: Array) -> None:
 
 def _need_pillow() -> None:
     try:
-        import PIL  # noqa: F401
+        import PIL  # noqa: F401  # only whether it is there
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("prepare: Pillow is needed. Install it with `pip install pillow`.") from error
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Quantity = Literal["loss", "accuracy", "r2"]
+_A_MATRIX = "Make one with `fnn.confusion_matrix(y, predicted)`."
 
 
 def images(
@@ -170,9 +171,7 @@ def compare(runs: Mapping[str, Run], quantity: Monitor = "val_loss", ax: Axes | 
 
 def confusion_matrix(matrix: ConfusionMatrix, ax: Axes | None = None) -> Axes:
     """A heat map with the counts in it; the color is the share of a true class's rows, on a scale of square roots."""
-    checks.instance(
-        "confusion_matrix", "matrix", matrix, ConfusionMatrix, "Make one with `fnn.confusion_matrix(y, predicted)`."
-    )
+    checks.instance("confusion_matrix", "matrix", matrix, ConfusionMatrix, _A_MATRIX)
     n = len(matrix.labels)
     ax = axes_for("confusion_matrix", ax, (max(4.0, 0.5 * n + 1.6), max(3.2, 0.5 * n + 0.8)))
     from matplotlib.colors import PowerNorm
@@ -192,7 +191,7 @@ def confusion_matrix(matrix: ConfusionMatrix, ax: Axes | None = None) -> Axes:
 def per_class_accuracy(matrix: ConfusionMatrix, ax: Axes | None = None) -> Axes:
     """Bars of the share of each true class's rows that is right, with their values; a class without rows has none."""
     where = "per_class_accuracy"
-    checks.instance(where, "matrix", matrix, ConfusionMatrix, "Make one with `fnn.confusion_matrix(y, predicted)`.")
+    checks.instance(where, "matrix", matrix, ConfusionMatrix, _A_MATRIX)
     ax = axes_for(where, ax, (6.4, 3.0))
     share, places = matrix.per_class_accuracy, np.arange(len(matrix.labels))
     bars = ax.bar(places, np.nan_to_num(share), width=0.75, color=COLORS[0])
