@@ -39,6 +39,7 @@ from fnn.analysis import (
     saliency,
     summary,
 )
+from fnn.arrayfiles import load_arrays
 from fnn.arrays import Array, Floats, Spec, State, digest, sealed
 from fnn.averages import Average, AverageState, average_init, average_step
 from fnn.data import load_csv, load_digits, load_openml
@@ -46,6 +47,7 @@ from fnn.dataset import Batch, Dataset, batches
 from fnn.descent import Optimizer, init, step
 from fnn.diagnosis import Diagnosis, LayerHealth, diagnose
 from fnn.evaluation import Evaluation, evaluate
+from fnn.files import load, load_run, save, save_run
 from fnn.findings import Finding
 from fnn.fitting import fit
 from fnn.idx import load_idx, load_idx_folder, load_mnist
@@ -118,7 +120,9 @@ from fnn.schedules import (
     Warmup,
 )
 from fnn.scores import accuracy, r2
+from fnn.specs import from_dict, to_dict
 from fnn.splits import kfold, split
+from fnn.tensorfile import ModelFileError
 from fnn.tracing import LayerTrace, Trace, trace
 from fnn.training import end_epoch, train, train_step
 
@@ -186,6 +190,7 @@ __all__ = [
     "LionState",
     "Loss",
     "Mistakes",
+    "ModelFileError",
     "Momentum",
     "MomentumState",
     "Monitor",
@@ -257,12 +262,15 @@ __all__ = [
     "kfold",
     "lion_init",
     "lion_step",
+    "load",
+    "load_arrays",
     "load_csv",
     "load_digits",
     "load_idx",
     "load_idx_folder",
     "load_mnist",
     "load_openml",
+    "load_run",
     "log_loss",
     "log_table",
     "loss",
@@ -283,6 +291,8 @@ __all__ = [
     "rmsprop_init",
     "rmsprop_step",
     "saliency",
+    "save",
+    "save_run",
     "sealed",
     "sgd_init",
     "sgd_step",
@@ -298,4 +308,3 @@ __all__ = [
     "train",
     "train_step",
 ]
-from fnn.specs import from_dict, to_dict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+from functools import cache
 from typing import Any
 
 import attrs
@@ -19,13 +20,16 @@ from fnn import (
     losses,
     network,
     optimizers,
+    params,
     randomness,
     runs,
     schedules,
 )
 from fnn.arrays import Spec
 
-ROOMS = (activations, adam, averages, initializers, layers, losses, network, optimizers, randomness, runs, schedules)
+ROOMS = (
+    activations, adam, averages, initializers, layers, losses, network, optimizers, params, randomness, runs, schedules,
+)  # fmt: skip
 
 
 def to_dict(spec: object) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def to_dict(spec: object) -> dict[str, Any]:
     ours = kind.__module__.startswith("fnn.")
     if not checks.is_record(spec, ()) or (ours and not isinstance(spec, Spec)):
         raise checks.problem(TypeError, "to_dict", "spec", "must be a spec such as Adam()", checks.show(spec))
-    if not ours and (kind.__name__ in _ours() or "spec" in _settings(kind)):
+    if not ours and (kind.__name__ in known() or "spec" in _settings(kind)):
         rule = "must not have the name of one of fnn's, nor a setting named 'spec'"
         raise checks.problem(ValueError, "to_dict", "spec", rule, checks.show(spec))
     return {"spec": kind.__name__, **{alias: _plain(getattr(spec, name)) for alias, name in _settings(kind).items()}}
@@ -86,7 +90,7 @@ def from_dict(value: dict[str, Any], *own: type) -> Any:
     >>> fnn.from_dict({"spec": "Dense", "units": 10, "activation": {"spec": "Tanh"}})
     Dense(10, activation=Tanh())
     """
-    kinds = _ours()
+    kinds = dict(known())
     for kind in own:
         is_record = isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
         if not is_record or kind.__name__ in kinds:
@@ -97,7 +101,9 @@ def from_dict(value: dict[str, Any], *own: type) -> Any:
     return _made(value, kinds)
 
 
-def _ours() -> dict[str, type]:
+@cache
+def known() -> dict[str, type]:
+    """fnn's own classes of specs, by their names."""
     every = {name: kind for room in ROOMS for name, kind in vars(room).items() if isinstance(kind, type)}
     return {name: kind for name, kind in every.items() if issubclass(kind, Spec) and not inspect.isabstract(kind)}
 

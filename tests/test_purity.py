@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -34,7 +35,9 @@ OPTIMIZERS: dict[str, Any] = {
     "amsgrad": fnn.AMSGrad(clip_norm=0.1),
     "lion": fnn.Lion(weight_decay=0.1),
 }
-NO_ARRAYS = {"from_dict", "mlp", "summary", "to_dict"} | {name for name in fnn.__all__ if name.startswith("load_")}
+NO_ARRAYS = {"from_dict", "load", "mlp", "summary", "to_dict"} | {
+    name for name in fnn.__all__ if name.startswith("load_")
+}
 
 
 def arrays_in(value: Any) -> Iterator[np.ndarray[Any, Any]]:
@@ -75,6 +78,11 @@ def _calls() -> Iterator[tuple[str, Callable[[], Any]]]:
         yield name, partial(call_purely, function, *args)
 
 
+def _written(save: Callable[..., None], *args: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        save(f"{folder}/file", *args)
+
+
 def _arguments() -> Iterator[tuple[Any, ...]]:
     rng = np.random.default_rng(0)
     for network in (NETWORK, PLAIN):
@@ -109,6 +117,8 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
         yield "start", partial(fnn.start, params=params), network
         yield "train_step", fnn.train_step, run, batch
         yield "end_epoch", fnn.end_epoch, stepped, data
+        yield "save", partial(_written, fnn.save), network, params
+        yield "save_run", partial(_written, fnn.save_run), stepped
         yield "history_table", fnn.history_table, stepped
         yield "log_table", fnn.log_table, fnn.end_epoch(stepped)
         yield "diagnose", fnn.diagnose, stepped, data

@@ -18,8 +18,8 @@ FOLDER = Path(fnn.__file__).parent
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))}
 ROOMS = {name: source for name, source in SOURCES.items() if name != "__init__"}
 
-# An import goes from a higher tier to a lower one; the last tier but one are the edges, which only the last may
-# import: figures of their records, and a diagnosis of their findings.
+# An import goes from a higher tier to a lower one; the last tier but two are the edges, which only the last two may
+# import: figures of their records, a diagnosis of their findings, files of what they make.
 TIERS = {
     name: tier
     for tier, names in enumerate(
@@ -35,8 +35,10 @@ TIERS = {
             "evaluation runs",
             "training",
             "fitting",
-            "analysis data drawing findings idx images lbfgs metrics preprocessing probabilities reports specs tracing",
-            "diagnosis plots",
+            "analysis atomic data drawing findings idx images lbfgs metrics preprocessing probabilities provenance "
+            "reports specs tensorfile tracing",
+            "arrayfiles diagnosis plots recordfile states",
+            "files",
         ]
     )
     for name in names.split()

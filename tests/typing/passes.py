@@ -83,6 +83,8 @@ reveal_type(fnn.load_digits())  # R: Dataset
 reveal_type(fnn.load_mnist("folder"))  # R: tuple[Dataset, Dataset]
 reveal_type(fnn.load_idx("file"))  # R: Array
 reveal_type(fnn.load_idx_folder("folder"))  # R: dict[str, Dataset]
+reveal_type(fnn.load("file"))  # R: tuple[Network, Params]
+reveal_type(fnn.load_arrays("file"))  # R: dict[str, Array]
 reveal_type(fnn.load_csv("file", header=True))  # R: Dataset
 for frame in (pd.DataFrame({"a": [1], "b": [2]}), pl.DataFrame({"a": [1], "b": [2]})):
     reveal_type(fnn.Dataset(frame[["a"]], frame["b"]))  # R: Dataset
@@ -229,6 +231,9 @@ halving: fnn.Schedule = Halving(10)
 own = fnn.Network(4, (fnn.Dense(5, Square(2.0)), fnn.BatchNorm(Cube()), fnn.Dense(1)), loss=Quartic())
 fnn.mlp(4, 5, 1, activation=Cube(), output=Square(), loss=Absolute())
 reveal_type(fnn.fit(own, data, epochs=1, optimizer=SignDescent()).best)  # R: Params
+fnn.save("file", own, params, custom=(Square, Cube, Quartic))
+fnn.save_run("file", fnn.start(own, optimizer=SignDescent()), custom=[SignDescent, SignState])
+reveal_type(fnn.load_run("file", custom=(SignDescent, SignState)))  # R: TrainState
 reveal_type(fnn.step(Plain(), params, None, params))  # R: tuple[Params, Any]
 reveal_type(fnn.start(own, optimizer=Plain()))  # R: TrainState
 fnn.Adam(Halving(10))

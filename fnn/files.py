@@ -1,0 +1,306 @@
+"""Model files: a network and its parameters, or a whole run, in one file that is data and nothing else."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from fnn import checks, recordfile
+from fnn.arrays import freeze
+from fnn.descent import Descent
+from fnn.network import Network
+from fnn.params import Params
+from fnn.passes import check_model
+from fnn.provenance import differences, made_on
+from fnn.runs import EpochRecord, Recipe, Sums, TrainState
+from fnn.states import Tensors, own_classes, plain, plain_spec, restored, unknown
+from fnn.tensorfile import MAX_BYTES, all_finite, refusal
+
+Path = str | os.PathLike[str]
+FIELDS = {  # of the record in a file's metadata
+    "model": {"kind", "dtype", "made_on", "network"},
+    "run": {"kind", "dtype", "made_on", "recipe", "optimizer_state", "epoch", "batch", "sums"}
+    | {"best_epoch", "history", "stopped"},
+}
+STOPPED = (None, "epochs", "patience", "interrupted")
+
+
+def save(
+    path: Path, network: Network, params: Params, *, custom: Sequence[type] = (), allow_nonfinite: bool = False
+) -> None:
+    """Save a network and its parameters in one file, which `load` reads, and any tool that reads safetensors.
+
+    The tensors are named layers.0.weight, layers.0.bias, …, in the shapes of `Params`; the network, the version of
+    the format, sha256 sums and what it was made on stand as JSON in the metadata, under "fnn".
+
+    The file is replaced at once: a reader finds the old or the new one whole, whatever happens meanwhile, and when
+    this returns the new one outlasts a loss of power. A link stays one. A process that is killed meanwhile may leave
+    a file .fnn-….tmp beside it, which can be deleted.
+
+    Args:
+        path: of the file; its folder must be there. Any name; other tools expect one in .safetensors.
+        network: the spec.
+        params: its numbers.
+        custom: the classes of the records in the network that are one's own, such as an activation's.
+        allow_nonfinite: whether NaN and infinity are saved too.
+
+    Raises:
+        OSError: where the file cannot be written; it names the path, and what was there before is there still.
+        TypeError, ValueError: for params of another network, a class that `custom` lacks, NaN or infinity.
+
+    >>> import fnn, pathlib, tempfile
+    >>> network = fnn.mlp(4, 3)
+    >>> params = fnn.init_params(network, seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "model.safetensors")
+    ...     fnn.save(path, network, params)
+    ...     again, loaded = fnn.load(path)
+    >>> again == network, fnn.digest(loaded) == fnn.digest(params)
+    (True, True)
+    """
+    own = own_classes("save", custom)
+    check_model("save", network, params)
+    tensors = _named(params, "")
+    record = {"kind": "model", "dtype": str(params.dtype), "network": plain_spec("save", network, own)}
+    _checked("save", tensors, record, own, allow_nonfinite)
+    recordfile.store("save", os.fsdecode(path), tensors, record)
+
+
+def load(
+    path: Path, *, custom: Sequence[type] = (), allow_nonfinite: bool = False, max_bytes: int = MAX_BYTES
+) -> tuple[Network, Params]:
+    """The network and the parameters in a file that `save` made: to the last bit what was saved.
+
+    Nothing in the file is run, and nothing is allocated that its size does not allow, whoever made it.
+
+    Args:
+        path: of the file.
+        custom: the classes of the records in the network that are one's own, as they were given to `save`.
+        allow_nonfinite: whether NaN and infinity are let in.
+        max_bytes: a larger file is refused.
+
+    Raises:
+        OSError: where there is no file, or it may not be read.
+        ModelFileError: for whatever else is not a whole and unchanged file of `save`.
+        TypeError, ValueError: for `custom` or `max_bytes` that are none.
+    """
+    own = own_classes("load", custom)
+    path = os.fsdecode(path)
+    tensors, record = _load("load", path, "model", own, allow_nonfinite, max_bytes)
+    network = _made("load", path, lambda: restored(record["network"], {}, own), Network)
+    params = _params("load", path, network, record["dtype"], tensors, "")
+    _all_used("load", path, tensors)
+    return network, params
+
+
+def save_run(path: Path, run: TrainState, *, custom: Sequence[type] = (), allow_nonfinite: bool = False) -> None:
+    """Save a whole run, at any step, in one file; `load_run` gives it back, to go on with.
+
+    As `save` does it; the best parameters and the optimizer's state are tensors too (best.layers.0.weight, …,
+    optimizer_state.m, …), and the recipe with the seed, epoch, batch, sums and history are in the JSON.
+
+    Args:
+        path: as in `save`.
+        run: from `start`, `train_step`, `end_epoch`, `train` or `fit`.
+        custom: the classes of all records in the run that are one's own, an optimizer's state too.
+        allow_nonfinite: whether NaN and infinity are saved too.
+
+    Raises:
+        OSError, TypeError, ValueError: as `save`.
+
+    >>> import fnn, numpy as np, pathlib, tempfile
+    >>> network, data = fnn.mlp(2, 2), fnn.Dataset(np.eye(2), np.arange(2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "run.safetensors")
+    ...     run = fnn.fit(network, data, epochs=3, on_epoch=lambda run: fnn.save_run(path, run))
+    ...     fnn.digest(fnn.load_run(path)) == fnn.digest(run)
+    True
+    """
+    own = own_classes("save_run", custom)
+    checks.instance("save_run", "run", run, TrainState)
+    fault = _run_fault(run)
+    if fault:
+        raise checks.problem(ValueError, "save_run", "run", "must be a state of training", fault)
+    tensors = {**_named(run.params, ""), **_named(run.best, "best.")}
+    record = {
+        "kind": "run",
+        "dtype": str(run.params.dtype),
+        "recipe": plain_spec("save_run", run.recipe, own),
+        "optimizer_state": plain("save_run", "optimizer_state", run.optimizer_state, tensors, own),
+        "epoch": run.epoch,
+        "batch": run.batch,
+        "sums": _numbers(run.sums),
+        "best_epoch": run.best_epoch,
+        "history": [_numbers(each) for each in run.history],
+        "stopped": run.stopped,
+    }
+    _checked("save_run", tensors, record, own, allow_nonfinite)
+    recordfile.store("save_run", os.fsdecode(path), tensors, record)
+
+
+def load_run(
+    path: Path, *, custom: Sequence[type] = (), allow_nonfinite: bool = False, max_bytes: int = MAX_BYTES
+) -> TrainState:
+    """The run in a file that `save_run` made, to go on with: the same bits as if it had never stopped.
+
+    On another kind of processor, another BLAS or another of its threads, or with other versions, the last bits of
+    what follows can differ, and a warning says what is not as it was.
+
+    Args:
+        path: of the file.
+        custom: as in `load`, and as it was given to `save_run`.
+        allow_nonfinite: as in `load`.
+        max_bytes: as in `load`.
+
+    Raises:
+        OSError, ModelFileError, TypeError, ValueError: as `load`.
+    """
+    where, path = "load_run", os.fsdecode(path)
+    own = own_classes(where, custom)
+    tensors, record = _load(where, path, "run", own, allow_nonfinite, max_bytes)
+    recipe: Recipe = _made(where, path, lambda: restored(record["recipe"], {}, own), Recipe)
+    params, best = (_params(where, path, recipe.network, record["dtype"], tensors, part) for part in ("", "best."))
+    run: TrainState = _made(where, path, lambda: _run(recipe, params, best, record, tensors, own), TrainState)
+    _all_used(where, path, tensors)
+    fault = _run_fault(run)
+    if fault:
+        raise refusal(where, path, "must hold a state of training", fault)
+    others = "; ".join(differences(record["made_on"], made_on()))
+    if others:
+        message = f"load_run: {path} was made on another machine or with other versions ({others})"
+        warnings.warn(f"{message}. What follows can differ in its last bits.", RuntimeWarning, stacklevel=2)
+    return run
+
+
+# What a file holds.
+
+
+def _run(
+    recipe: Recipe, params: Params, best: Params, record: dict[str, Any], tensors: Tensors, own: dict[str, type]
+) -> TrainState:
+    epoch, batch, best_epoch, stopped = (record[name] for name in ("epoch", "batch", "best_epoch", "stopped"))
+    state = restored(record["optimizer_state"], tensors, own)
+    sums, *history = (
+        kind(**{name: restored(part, {}, {}) for name, part in value.items()})
+        for kind, value in [(Sums, record["sums"]), *((EpochRecord, each) for each in record["history"])]
+    )
+    return TrainState(recipe, params, state, epoch, batch, sums, best, best_epoch, tuple(history), stopped)
+
+
+def _named(params: Params, prefix: str) -> Tensors:
+    every = (array for p in params for array in p if array.shape != (0,))
+    return {prefix + name: array for name, array in zip(_names(params), every, strict=True)}
+
+
+def _names(params: Network | Params) -> list[str]:
+    """The names of the tensors: layers.0.weight, layers.0.bias, …."""
+    return [name.replace("[", ".").replace("]", "") for name, _ in params.layout.tensors]
+
+
+def _numbers(record: EpochRecord | Sums) -> dict[str, Any]:
+    return {
+        name: plain("save_run", name, value, {}, {})
+        for name, value in attrs.asdict(record).items()
+        if value is not None
+    }
+
+
+def _run_fault(run: TrainState) -> str:
+    """What in a run's numbers no training makes, and going on would stumble over; "" where there is nothing."""
+    sizes = [run.epoch, run.batch, run.best_epoch]
+    if not all(type(size) is int and size >= 0 for size in sizes) or run.best_epoch > run.epoch:
+        return f"epoch, batch and best epoch {checks.show(sizes)}"
+    if [each.epoch for each in run.history] != list(range(1, run.epoch + 1)):
+        return f"a history of the epochs {checks.show([each.epoch for each in run.history])} after epoch {run.epoch}"
+    floats = [*attrs.astuple(run.sums), *(each.loss for each in run.history)]
+    floats += [value for each in run.history for value in attrs.astuple(each)[2:] if value is not None]
+    wrong = [value for value in floats if not isinstance(value, float)]
+    if wrong:
+        return f"{checks.show(wrong[0])} among the sums and the history"
+    if (run.batch > 0) != (run.sums.weight > 0):
+        return f"batch {run.batch} and a sum of weights of {run.sums.weight}"
+    if run.stopped not in STOPPED:
+        return f"{checks.show(run.stopped)} for `stopped`"
+    optimizer = run.recipe.optimizer
+    if not isinstance(optimizer, Descent):
+        return ""
+    model, state = optimizer.init(run.params), run.optimizer_state
+    same = type(state) is type(model) and type(state.step) is int and state.step >= 0
+    for field in attrs.fields(type(model))[1:] if same else ():
+        part, like = getattr(state, field.name), getattr(model, field.name)
+        same = same and isinstance(part, np.ndarray) and (part.shape, part.dtype) == (like.shape, like.dtype)
+    return "" if same else f"{checks.show(state)} as the state of {type(optimizer).__name__}"
+
+
+def _checked(where: str, tensors: Tensors, record: dict[str, Any], own: dict[str, type], allow_nonfinite: bool) -> None:
+    """Refuse a class that is not given, and numbers that are not finite."""
+    if missing := _missing(record, own):
+        rule, fix = "must have the class of each record that is not fnn's", f"Give `custom=({missing})`."
+        raise checks.problem(TypeError, where, "custom", rule, f"none for {missing.rstrip(',')}", fix)
+    if not allow_nonfinite:
+        for name, array in tensors.items():
+            checks.finite(where, name, array)
+
+
+def _missing(record: dict[str, Any], own: dict[str, type]) -> str:
+    """The classes that are neither fnn's nor given, as what goes into the parentheses of a tuple."""
+    names = list(dict.fromkeys(unknown(record, own)))
+    return f"{', '.join(names)}{',' * (len(names) == 1)}"
+
+
+def _load(
+    where: str, path: str, kind: str, own: dict[str, type], allow_nonfinite: bool, max_bytes: int
+) -> tuple[Tensors, dict[str, Any]]:
+    """What is in a file, after all that can be checked before it is made a network or a run."""
+    tensors, record = recordfile.fetch(where, path, max_bytes)
+    if record.get("kind") != kind:
+        fix = "A run is read by `load_run`, and has `.params` and `.best`; a model is read by `load`."
+        raise refusal(where, path, f"must hold a {kind}", checks.show(record.get("kind")), fix)
+    if record.keys() != FIELDS[kind] or record["dtype"] not in ("float32", "float64"):
+        rule = f"must have a record of {', '.join(sorted(FIELDS[kind]))}, and a dtype of floats"
+        raise refusal(where, path, rule, checks.show(record))
+    if missing := _missing(record, own):
+        rule, fix = "must need no class that is not given", f"Give `custom=({missing})`."
+        raise refusal(where, path, rule, missing.rstrip(","), fix)
+    if not allow_nonfinite:
+        all_finite(where, path, tensors)
+    return tensors, record
+
+
+def _made(where: str, path: str, make: Callable[[], Any], kind: type) -> Any:
+    """What `make` makes, which must be a `kind`."""
+    try:
+        made = make()
+        checks.instance(where, "record", made, kind)
+    except Exception as error:  # whatever a user's class raises
+        said = f"{type(error).__name__}: {str(error).rstrip('.')[:300]}"
+        raise refusal(where, path, f"must hold what makes a {kind.__name__}", said) from error
+    return made
+
+
+def _params(where: str, path: str, network: Network, dtype: str, tensors: Tensors, prefix: str) -> Params:
+    """The parameters, taken out of the tensors."""
+    places = []
+    for name, (_, shape) in zip(_names(network), network.layout.tensors, strict=True):
+        array = tensors.pop(prefix + name, None)
+        if array is None or (array.shape, str(array.dtype)) != (shape, dtype):
+            got = "none" if array is None else checks.show(array)
+            raise refusal(where, path, f"must have {prefix}{name} of {dtype} with shape {shape}", got)
+        if name.endswith("variance") and array.min() < 0:
+            raise refusal(where, path, f"must have {prefix}{name} of at least 0", str(array.min()))
+        places.append(array)
+    vector, running = np.empty(network.layout.size, dtype), np.empty(network.layout.running_size, dtype)
+    views = [view for p in network.layout.views(vector, running) for view in p if view.shape != (0,)]
+    for view, array in zip(views, places, strict=True):
+        view[...] = array
+    return Params(network.layout, freeze(vector), freeze(running))
+
+
+def _all_used(where: str, path: str, tensors: Tensors) -> None:
+    if tensors:
+        raise refusal(where, path, "must have no other tensors", checks.show(sorted(tensors)))

@@ -1,0 +1,117 @@
+"""States as plain values, which JSON can hold, and named arrays; and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+
+from fnn import adam, checks, optimizers, params
+from fnn.arrays import Array, State
+from fnn.specs import from_dict, known, to_dict
+
+Tensors = dict[str, Array]
+STATES = {
+    name: kind
+    for room in (adam, optimizers, params)
+    for name, kind in vars(room).items()
+    if isinstance(kind, type) and issubclass(kind, State) and kind is not State
+}
+
+
+def own_classes(where: str, custom: Collection[type]) -> dict[str, type]:
+    """A user's own classes by their names, refused unless each is a record's, with a name that no other has."""
+    own: dict[str, type] = {}
+    if not isinstance(custom, tuple | list):
+        fix = f"One class is `custom=({custom.__name__},)`." if isinstance(custom, type) else ""
+        raise checks.problem(TypeError, where, "custom", "must be a tuple of classes", checks.show(custom), fix)
+    for kind in custom:
+        is_record = isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
+        if not is_record or kind.__name__ in {**own, **STATES, **known()}:
+            rule = "must be classes of frozen records of one's own, each with a name that no other has"
+            raise checks.problem(TypeError, where, "custom", rule, checks.show(kind))
+        own[kind.__name__] = kind
+    return own
+
+
+def plain_spec(where: str, spec: object, own: dict[str, type]) -> dict[str, Any]:
+    """A spec as a dictionary; where its classes are known, refused unless it comes back equal."""
+    value = to_dict(spec)
+    again = spec if any(unknown(value, own)) else from_dict(value, *own.values())
+    if again != spec:
+        rule = "must hold records that come back equal from what is saved"
+        raise checks.problem(ValueError, where, "custom", rule, f"{again!r} for {spec!r}")
+    return value
+
+
+def unknown(value: Any, own: dict[str, type]) -> Iterator[str]:
+    """The names in a plain value of classes that are neither fnn's nor in `own`."""
+    if isinstance(value, list):
+        for item in value:
+            yield from unknown(item, own)
+    elif isinstance(value, dict):
+        for kinds, key in ((known(), "spec"), (STATES, "state")):
+            name = value.get(key)
+            if isinstance(name, str) and name not in kinds and name not in own:
+                yield name
+        for item in value.values():
+            yield from unknown(item, own)
+
+
+def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, type]) -> Any:
+    """A value of a state as JSON can hold it; its arrays go into `tensors` by the names where they are."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "buif" or value.dtype.itemsize > 8 or type(value) is not np.ndarray:
+            rule = "must hold arrays of booleans, integers and floats of at most 64 bits"
+            raise checks.problem(TypeError, where, "run", rule, f"{checks.show(value)} as {name}")
+        tensors[name] = value
+        return {"tensor": name}
+    if isinstance(value, State):
+        kind = type(value)
+        if {**STATES, **own}.get(kind.__name__, kind) is not kind:
+            rule = "must hold the classes of one's own records themselves"
+            raise checks.problem(TypeError, where, "custom", rule, f"another {kind.__name__}")
+        fields = {f.alias: f.name for f in attrs.fields(kind) if f.init}  # type: ignore[arg-type]  # a State is attrs'
+        parts = {alias: getattr(value, field) for alias, field in fields.items()}
+        return {
+            "state": kind.__name__,
+            "fields": {alias: plain(where, f"{name}.{alias}", part, tensors, own) for alias, part in parts.items()},
+        }
+    if type(value) is tuple:
+        return [plain(where, f"{name}.{i}", item, tensors, own) for i, item in enumerate(value)]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {"float": str(float(value))}
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if not checks.is_record(value, ()):
+        rule = "must hold arrays, records (of `fnn.State` where they hold arrays), tuples, numbers and text"
+        raise checks.problem(TypeError, where, "run", rule, f"{checks.show(value)} as {name}")
+    return plain_spec(where, value, own)
+
+
+def restored(value: Any, tensors: Tensors, own: dict[str, type]) -> Any:
+    """The value of which `plain` made this; its arrays are taken out of `tensors`.
+
+    Raises:
+        Exception: whichever, for what is none.
+    """
+    if isinstance(value, list):
+        return tuple(restored(item, tensors, own) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"tensor"}:
+        if value["tensor"] not in tensors:
+            raise ValueError(f"there is no tensor {value['tensor']!r}")
+        return tensors.pop(value["tensor"])
+    if value.keys() == {"float"} and value["float"] in ("nan", "inf", "-inf"):
+        return float(value["float"])
+    if value.keys() == {"state", "fields"}:
+        kind = {**STATES, **own}[value["state"]]
+        if not issubclass(kind, State):
+            raise TypeError(f"{value['state']} is no state")
+        return kind(**{alias: restored(part, tensors, own) for alias, part in value["fields"].items()})
+    return from_dict(value, *own.values())
