@@ -46,6 +46,7 @@ from fnn.data import load_csv, load_digits, load_openml
 from fnn.dataset import Batch, Dataset, batches
 from fnn.descent import Optimizer, init, step
 from fnn.diagnosis import Diagnosis, LayerHealth, diagnose
+from fnn.divergence import TrainingDiverged
 from fnn.evaluation import Evaluation, evaluate
 from fnn.files import load, load_run, save, save_run
 from fnn.findings import Finding
@@ -224,6 +225,7 @@ __all__ = [
     "Tanh",
     "Trace",
     "TrainState",
+    "TrainingDiverged",
     "TruncatedNormal",
     "Uniform",
     "Warmup",

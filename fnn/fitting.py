@@ -57,7 +57,7 @@ def fit(
 
     Raises:
         TypeError, ValueError: for arguments that do not fit each other, before anything is trained.
-        FloatingPointError: where the loss is not finite any more.
+        TrainingDiverged: where a number is not finite any more; what was trained until then is in it.
 
     >>> import numpy as np, fnn
     >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import Any, Literal, Unpack
@@ -15,6 +16,7 @@ from fnn import checks
 from fnn.arrays import Floats
 from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, true_answers
 from fnn.dataset import Batch, Dataset, batch_count, batches
+from fnn.divergence import RUN, TrainingDiverged, diverged
 from fnn.evaluation import evaluate
 from fnn.network import Network
 from fnn.params import Params
@@ -35,7 +37,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
 
     Raises:
         TypeError, ValueError: for a batch that does not fit the network.
-        FloatingPointError: where the loss is not finite any more; `run` is as good as before.
+        TrainingDiverged: where the loss, the gradient or the new parameters are not finite; `run` is as good as before.
 
     >>> import numpy as np, fnn
     >>> run = fnn.start(fnn.mlp(2, 2), batch_size=1)
@@ -59,14 +61,10 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
     with np.errstate(over="ignore", invalid="ignore"):
         result = backprop(network, run.params, prepared, batch.key)
-        if not math.isfinite(result.loss):
-            checks.finite("train_step", "batch.x", prepared.x)
-            raise FloatingPointError(
-                f"train_step: the loss is {result.loss} in epoch {run.epoch + 1}, batch {run.batch + 1}. "
-                "Lower `learning_rate`, set `clip_norm`, or scale x by `input_scale`."
-            )
         params, optimizer_state = _stepped(run, result.grads)
-    params = project(network, params)
+        if not (math.isfinite(result.loss) and _are_finite(params, result.grads)):
+            checks.finite("train_step", "batch.x", prepared.x)
+            raise diverged(run, batch, prepared, _stepped, partial(train_step, run, batch))
     sums = _add(run.sums, network, result.loss, result.outputs, prepared)
     return attrs.evolve(
         run, params=params, optimizer_state=optimizer_state, batch=run.batch + 1, sums=sums, stopped=None
@@ -82,7 +80,15 @@ def _stepped(run: TrainState, g: Params) -> tuple[Params, Any]:
         rule, got = f"must return (params, state), params like {run.params!r}", checks.show(after)
         raise checks.problem(TypeError, type(optimizer).__name__, "step", rule, got)
     check_state(optimizer, "step", state)
-    return (params if params.running is g.running else attrs.evolve(params, running=g.running)), state
+    params = params if params.running is g.running else attrs.evolve(params, running=g.running)
+    return project(run.recipe.network, params), state
+
+
+def _are_finite(params: Params, g: Params) -> bool:
+    # NaN and infinity spoil a sum of products, which is sooner made than each number is looked at
+    spoilt = not math.isfinite(np.dot(params.vector, g.vector))
+    parts = (params.vector, params.running, g.vector) if spoilt else (params.running,)
+    return all(bool(np.isfinite(part).all()) for part in parts)
 
 
 def _add(sums: Sums, network: Network, loss: float, outputs: Floats, batch: Prepared) -> Sums:
@@ -105,7 +111,7 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
 
     Raises:
         ValueError: where no step was made since the last epoch, or the monitored quantity is not there.
-        FloatingPointError: where the parameters are not finite.
+        TrainingDiverged: where the loss on the validation data is not finite.
 
     >>> import numpy as np, fnn
     >>> run = fnn.start(fnn.mlp(2, 2, activation="tanh"))
@@ -121,13 +127,15 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
     if run.batch == 0:
         rule = "must have made a step since the last epoch ended"
         raise checks.problem(ValueError, "end_epoch", "run", rule, repr(run))
-    if not (np.isfinite(run.params.vector).all() and np.isfinite(run.params.running).all()):
-        where = f"end_epoch: the parameters are not finite after epoch {run.epoch + 1}"
-        raise FloatingPointError(f"{where}. Lower `learning_rate`, or set `clip_norm`.")
     accuracy = None if network.answers == "values" or math.isnan(sums.right) else sums.right / sums.weight
     record = EpochRecord(run.epoch + 1, sums.loss / sums.weight, accuracy)
     if held_out is not None:
-        held = evaluate(network, run.params, held_out)
+        try:
+            held = evaluate(network, run.params, held_out)
+        except FloatingPointError:
+            message = f"end_epoch: the loss on `held_out` is not finite after epoch {record.epoch}. {RUN}"
+            again = partial(end_epoch, run, held_out)
+            raise TrainingDiverged(message, run, None, None, "val_loss", again) from None
         record = attrs.evolve(record, val_loss=held.loss, val_accuracy=held.accuracy, val_r2=held.r2)
     quantity = run.recipe.monitor or ("loss" if held_out is None else "val_loss")
     value = getattr(record, quantity)
@@ -166,7 +174,7 @@ def train(
 
     Raises:
         TypeError, ValueError: for arguments that do not fit each other, at once.
-        FloatingPointError: as `train_step`.
+        TrainingDiverged: as `train_step` and `end_epoch`.
 
     >>> import numpy as np, fnn
     >>> data = fnn.Dataset(np.eye(2), np.arange(2))

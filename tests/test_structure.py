@@ -33,6 +33,7 @@ TIERS = {
             "backprop",
             "passes",
             "evaluation runs",
+            "divergence",
             "training",
             "fitting",
             "analysis atomic data drawing findings idx images lbfgs metrics preprocessing probabilities provenance "
@@ -48,7 +49,7 @@ LIGHT = {"numpy", "attrs"}  # what a module may import at its top, besides the s
 LONGEST = 350  # lines of a file
 # Lines of code in all rooms but the edges: of what does the work, and of each member of the families it works with.
 FAMILIES = {"activations", "adam", "initializers", "kernels", "layers", "losses", "optimizers", "schedules"}
-BUDGET, A_MEMBER = 1650, 17
+BUDGET, A_MEMBER = 1700, 17
 
 
 def imports(source: str) -> Iterator[tuple[int, str, str]]:
