@@ -16,6 +16,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--data", metavar="FOLDER", help="where the four IDX files are; without it, what FNN_DATA names")
 parser.add_argument("--out", type=Path, default="figures", metavar="FOLDER", help="where the figure goes")
 parser.add_argument("--picture", metavar="FILE", help="a PNG or JPEG of your digit; without it, one is drawn")
+parser.add_argument("--model", metavar="FILE", help="what mnist.py saved; without it, a network is trained")
 parser.add_argument("--quick", action="store_true", help="fewer epochs and images, to see that it runs")
 options = parser.parse_args()
 options.out.mkdir(parents=True, exist_ok=True)
@@ -45,11 +46,11 @@ figure = Figure(figsize=(9, 2), layout="constrained")
 plots.images([array for _, array in prepared.stages], figure.subplots(), titles=[name for name, _ in prepared.stages])
 figure.savefig(options.out / "own_digit.png")
 
-# %% A small network, trained on MNIST, and its three likeliest answers.
+# %% A small network, trained on MNIST or loaded, and its three likeliest answers.
 train, test = fnn.load_mnist(options.data)
-network = fnn.mlp(784, 256, 128, 10, input_scale=1 / 255)
-run = fnn.fit(network, train, optimizer=fnn.Adam(1e-3), batch_size=128, epochs=1 if options.quick else 8)
-p = fnn.forward(network, run.params, prepared.row)[0]
+network, params = fnn.load(options.model) if options.model else (fnn.mlp(784, 256, 128, 10, input_scale=1 / 255), None)
+params = params or fnn.fit(network, train, batch_size=128, epochs=1 if options.quick else 8).params
+p = fnn.forward(network, params, prepared.row)[0]
 print("it is", ", ".join(f"{digit} ({p[digit]:.4f})" for digit in p.argsort()[::-1][:3]), end="\n\n")
 
 
@@ -75,4 +76,4 @@ for name, x, y in (
     ("raw resized", np.reshape(raw, (-1, 784)), test.y[rows]),
     (f"of {len(fonts)} fonts", np.concatenate(of_fonts), np.tile(np.arange(10), len(fonts))),
 ):
-    print(f"{name:12} {fnn.accuracy(y, fnn.predict(network, run.params, x)):.4f}")
+    print(f"{name:12} {fnn.accuracy(y, fnn.predict(network, params, x)):.4f}")

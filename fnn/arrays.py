@@ -152,8 +152,8 @@ def _feed(update: Callable[[bytes], None], value: Any) -> None:
         update(f"sparse {value.shape};".encode())
         _feed(update, (value.data, value.indices, value.indptr))
     elif attrs.has(type(value)) or dataclasses.is_dataclass(value):
-        package = type(value).__module__.partition(".")[0]
-        update(f"record {package} {type(value).__qualname__};".encode())
+        owner = "fnn" if type(value).__module__.startswith("fnn.") else "own"  # whatever module that is run as
+        update(f"record {owner} {type(value).__qualname__};".encode())
         for name in field_names(type(value)):
             update(f"{name}=".encode())
             _feed(update, getattr(value, name))

@@ -48,6 +48,6 @@ def _version() -> str:
 
 def differences(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> Iterator[str]:
     """What is not as it was, each as "numpy 2.3.1, here 2.4.6"."""
-    for name in dict.fromkeys([*then, *now]):
+    for name in dict.fromkeys([*now, *then]):
         if then.get(name) != now.get(name) and name != "OPENBLAS_NUM_THREADS":  # blas_threads is what came of it
             yield f"{name} {then.get(name, 'not set')}, here {now.get(name, 'not set')}"

@@ -39,6 +39,7 @@ QUICK = {
         r"it is \d \(0\.\d{4}\), .*\n\noriginals +[\d.]+\nprepared +[\d.]+\nraw resized +[\d.]+\nof \d\d fonts",
     ),
     "regularization.py": (["regularization.png"], r"none +\d.*\n(.*\n){6}dropout, max-norm +\d"),
+    "resume.py": ([], r"killed at +epoch 3: .*\n(.*\n)*came to +epoch 20: (\w{32})\nnever killed epoch 20: \2\n"),
     "rows_and_batches.py": ([], r"the loop and the batch differ by at most \d\.\de-1[5-7]\n"),
     "untrained.py": (["untrained.png"], r"(.* at a time: .* True\n){3}"),
     "vanishing.py": (["vanishing.png"], r"sigmoid, Xavier +(\d\.\de-\d\d +){4}\d\.\de-0[5-9]\n"),
@@ -99,13 +100,26 @@ def test_it_runs_and_draws(name: str, mnist_folder: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert done.stderr == "" or "epoch 5/5" in done.stderr
     assert re.search(pattern, done.stdout), done.stdout
-    drawn = sorted(path.name for path in (tmp_path / "figures").glob("*"))
+    drawn = sorted(path.name for path in (tmp_path / "figures").glob("*.png"))
     assert drawn == figures
     from matplotlib.image import imread
 
     for figure in drawn:
         assert imread(tmp_path / "figures" / figure)[..., :3].std() > 0.05  # there is ink
         assert f"(figures/{figure})" in README
+
+
+def test_what_mnist_saves_is_what_own_digit_reads(mnist_folder: Path, tmp_path: Path) -> None:
+    model, out = tmp_path / "mnist.safetensors", ["--quick", "--out", str(tmp_path)]
+    assert run("own_digit.py", "--model", str(model), *out, folder=mnist_folder).returncode != 0  # there is none
+    done = run("mnist.py", *out, folder=mnist_folder)
+    assert "\nloaded, it predicts the same: True\n" in done.stdout
+    network, params = fnn.load(model)
+    done = run("own_digit.py", "--model", str(model), *out, folder=mnist_folder)
+    x, y, _ = fnn.load_mnist(mnist_folder)[1].take()
+    rows = re.search(r"originals +([\d.]+)", done.stdout)
+    assert rows
+    assert float(rows[1]) == pytest.approx(fnn.accuracy(y, fnn.predict(network, params, x)), abs=0.15)
 
 
 def test_the_digits_example_prints_its_table_accuracy_and_report(tmp_path: Path) -> None:
@@ -129,7 +143,7 @@ def test_the_names_in_the_list_are_there() -> None:
 
 def test_the_pictures_in_the_list_are_there_and_small() -> None:
     shown = re.findall(r"\]\((figures/[\w.]+)\)", README)
-    there = sorted(f"figures/{path.name}" for path in (FOLDER / "figures").iterdir())
+    there = sorted(f"figures/{path.name}" for path in (FOLDER / "figures").glob("*.png"))
     assert sorted(set(shown)) == there
     sizes = {name: (FOLDER / name).stat().st_size for name in there}
     assert max(sizes.values()) < 150_000, sizes
