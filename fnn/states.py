@@ -10,14 +10,14 @@ from typing import Any
 import attrs
 import numpy as np
 
-from fnn import adam, checks, optimizers, params, tensorfile
+from fnn import adam, averages, checks, optimizers, params, tensorfile
 from fnn.arrays import Array, State, sealed
 from fnn.specs import from_dict, known, to_dict
 
 Tensors = dict[str, Array]
 STATES = {
     name: kind
-    for room in (adam, optimizers, params)
+    for room in (adam, averages, optimizers, params)
     for name, kind in vars(room).items()
     if isinstance(kind, type) and issubclass(kind, State) and kind is not State
 }
@@ -90,9 +90,12 @@ def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, ty
         return float(value) if math.isfinite(value) else {"float": str(float(value))}
     if value is None or type(value) in (bool, int, str):
         return value
-    if not checks.is_record(value, ()):
+    try:
+        to_dict(value)
+    except (TypeError, ValueError) as error:
         rule = "must hold arrays, records (of `fnn.State` where they hold arrays), tuples, numbers and text"
-        raise checks.problem(TypeError, where, "run", rule, f"{checks.show(value)} as {name}")
+        fix = str(error) if checks.is_record(value, ()) else ""  # of what it holds
+        raise checks.problem(type(error), where, "run", rule, f"{checks.show(value)} as {name}", fix) from error
     return plain_spec(where, value, own)
 
 
