@@ -6,7 +6,7 @@ import copy
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -110,16 +110,18 @@ def _bytes(random: Random, data: bytes, other: bytes) -> bytes:
     return data[:at] if random.random() < 0.5 else data[at:]
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each dictionary or list in a value, with a key or an index of it."""
-    for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-        yield value, key
-        yield from _places(value[key])
+def _place(random: Random, inside: Any) -> tuple[Any, Any]:
+    """A dictionary or a list in a value, with a key or an index of it; each step inwards is as likely as the others."""
+    while True:
+        key = random.choice(list(inside) if isinstance(inside, dict) else range(len(inside)))
+        if not inside[key] or not isinstance(inside[key], dict | list) or random.random() < 0.2:
+            return inside, key
+        inside = inside[key]
 
 
 def _tree(random: Random, tree: Any, other: Any) -> None:
     """One change in a value of JSON."""
-    inside, key = random.choice(list(_places(tree)))
+    inside, key = _place(random, tree)
     kind = random.randrange(8)
     if kind == 0:
         del inside[key]
@@ -127,10 +129,10 @@ def _tree(random: Random, tree: Any, other: Any) -> None:
         name = random.choice([f"{key}_", "spec", "state", "fields", "tensor", "float", "step", "self"])
         inside[name] = inside.pop(key)
     elif kind == 2:
-        there, name = random.choice(list(_places(other)))
+        there, name = _place(random, other)
         inside[key] = json.loads(json.dumps(there[name]))
     elif kind == 3:
-        there, name = random.choice(list(_places(tree)))
+        there, name = _place(random, tree)
         value, inside[key] = inside[key], json.loads(json.dumps(there[name]))
         there[name] = value
     elif kind == 4:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ from tests.fuzz_changes import CUSTOM, change, seeds
 from tests.model_files import GRAMMAR
 
 SECONDS, MEGABYTES = 0.5, 100
+LATE, MOST = 5, 4 << 30  # seconds after which loading is broken off, and bytes that it cannot pass
 HOME = str(Path(fnn.__file__).parent)
 LARGEST = 50_000  # bytes of a file that is changed further
 FINE = ("loaded", "refused")
@@ -70,12 +72,21 @@ class Coverage:
         return len({(number, line) for number, _, line in self.jumps})
 
 
+class TooLate(BaseException):
+    """No loader may catch it."""
+
+
+def _break_off(*args: object) -> None:
+    raise TooLate
+
+
 def outcome(loader: str, path: Path, coverage: Coverage | None = None) -> str:
     """ "loaded" or "refused"; or what is wrong."""
     load = getattr(fnn, loader)
     settings: dict[str, Any] = {"allow_nonfinite": path.stat().st_size % 2 == 0, "max_bytes": 10_000_000}
     if loader != "load_arrays":
         settings["custom"] = CUSTOM
+    signal.alarm(LATE)
     before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     try:
         if coverage is None:
@@ -83,16 +94,18 @@ def outcome(loader: str, path: Path, coverage: Coverage | None = None) -> str:
         else:
             with coverage:
                 made = load(path, **settings)
+    except TooLate:
+        return "much too slow"
     except fnn.ModelFileError as error:
         made = None
         said = str(error)
         if type(error) is not fnn.ModelFileError or not GRAMMAR.fullmatch(said) or len(said) > 2500:
             return f"badly refused: {said[:300]!r}"
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
+    except Exception as error:
         at = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}: {str(error)[:200]}"
+    finally:
+        signal.alarm(0)
     seconds = time.perf_counter() - begin
     megabytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
     if seconds > SECONDS:
@@ -187,6 +200,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # of the machine that a run says it was made on
+    signal.signal(signal.SIGALRM, _break_off)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST, MOST))
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         found = fuzz(given.seconds, given.seed, Path(folder))

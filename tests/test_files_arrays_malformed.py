@@ -61,7 +61,7 @@ ARRAYS: dict[str, tuple[bytes, str]] = {
         npy(FLOATS.ljust(3000)), f"{HEADER} ValueError: Header info length (3000) is large …."
     ),
     "no header": (npy(""), f"{HEADER} ValueError: Cannot parse header: ''."),
-    "a header of zeros": (npy(bytes(100)), f"{HEADER} ValueError: Cannot parse header: …."),
+    "a header of zeros": (npy(bytes(100)), f"{HEADER} …."),
     "a header that is no dictionary": (npy("[1, 2]"), f"{HEADER} ValueError: Header is not a dictionary: [1, 2]."),
     "a header that is not ASCII": (npy(FLOATS.replace("f4", "é")), f"{HEADER} ValueError: descr is not …: '<é'."),
     "a key missing": (npy("{'descr': '<f4'}"), f"{HEADER} ValueError: Header does not contain the correct keys: …."),

@@ -200,7 +200,8 @@ def test_deep_in_the_record(tmp_path: Path, place: str, plant: str) -> None:
     def too_deep(depth: int) -> bool:
         return said(depth) == f"load_run: `{path}` {RECORD} one in another, too deep."
 
-    first = bisect.bisect(range(2000), False, key=too_deep)
-    assert 200 < first < 2000
+    most = 2000 if too_deep(2000) else 100_000  # by Python's version
+    first = bisect.bisect(range(most), False, key=too_deep)
+    assert first > 200
     for depth in (3, 10, 300, *range(first - 12, first + 2), 5000, 100_000):
         said(depth)

@@ -81,8 +81,8 @@ MODELS: dict[str, tuple[dict[str, Any], str]] = {
         {f"{LAYER}.spec": "Descent"}, "must need no class that is not given, got Descent. Give `custom=(Descent,)`."
     ),
     "a class that is none": ({f"{LAYER}.spec": "os.system"}, f"{NETWORK} ValueError: {KNOWN} 'os.system'. {GIVE}"),
-    "a class of 1000 letters": (
-        {f"{LAYER}.spec": "D" * 1000},
+    "a class of 2000 letters": (
+        {f"{LAYER}.spec": "D" * 2000},
         f"must need no class that is not given, got {'D' * 400}…{'D' * 99}. "
         f"Give `custom=({'D' * 386}…{'D' * 95},)`.",
     ),
