@@ -19,7 +19,7 @@ from fnn.passes import check_model
 from fnn.provenance import differences, made_on
 from fnn.runs import EpochRecord, Recipe, Sums, TrainState
 from fnn.states import Tensors, own_classes, plain, plain_spec, restored, unknown
-from fnn.tensorfile import MAX_BYTES, all_finite, refusal, said
+from fnn.tensorfile import MAX_BYTES, all_finite, printable, refusal, said
 
 Path = str | os.PathLike[str]
 FIELDS = {  # of the record in a file's metadata
@@ -172,7 +172,7 @@ def load_run(
         raise refusal(where, path, "must hold a state of training", fault)
     others = "; ".join(differences(record["made_on"], made_on()))
     if others:
-        message = f"load_run: {path} was made on another machine or with other versions ({others})"
+        message = f"load_run: {path} was made on another machine or with other versions ({printable(others, 3000)})"
         warnings.warn(f"{message}. What follows can differ in its last bits.", RuntimeWarning, stacklevel=2)
     return run
 

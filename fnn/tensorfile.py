@@ -81,11 +81,12 @@ def opened(where: str, path: str, max_bytes: int) -> Iterator[tuple[BinaryIO, in
 
 def refusal(where: str, path: str, rule: str, got: str, fix: str = "") -> Exception:
     """The error to raise of a file: a line that can be printed, whatever is in the file."""
-    return checks.problem(ModelFileError, where, path, _printable(rule), _printable(got), _printable(fix))
+    return checks.problem(ModelFileError, where, path, printable(rule), printable(got), printable(fix))
 
 
-def _printable(text: str) -> str:
-    text = text if len(text) <= 500 else f"{text[:400]}…{text[-99:]}"
+def printable(text: str, most: int = 500) -> str:
+    """A text from a file, of at most so many characters, none of which a terminal would obey."""
+    text = text if len(text) <= most else f"{text[: most - 100]}…{text[-99:]}"
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,6 +131,10 @@ def _named(name: str, base: type = object, **fields: Any) -> type:
 
 class Plain:
     pass
+
+
+class Side(IntEnum):
+    LEFT = 1
 
 
 class Pair(NamedTuple):
@@ -269,6 +274,8 @@ NO: list[tuple[Any, str]] = [
     (np.float32(0.5), f"{KINDS} np.float32(0.5) as AT."),
     (np.int64(3), f"{KINDS} np.int64(3) as AT."),
     (np.bool_(True), f"{KINDS} np.True_ as AT."),
+    (np.str_("a"), f"{KINDS} np.str_('a') as AT."),
+    (Side.LEFT, f"{KINDS} <Side.LEFT: 1> as AT."),
     (1j, f"{KINDS} 1j as AT."),
     (b"bytes", f"{KINDS} b'bytes' as AT."),
     (Decimal(1), f"{KINDS} Decimal('1') as AT."),

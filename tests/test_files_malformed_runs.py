@@ -286,3 +286,14 @@ def test_going_on_from_the_largest_numbers_there_are(tmp_path: Path) -> None:
     assert loaded.key == fnn.Key(2**64 - 1, 2, 2**64 - 1)
     batch = fnn.Batch(state().params[0].weight[:, :2], [0, 1], key=loaded.key)
     assert fnn.train_step(loaded, batch).optimizer_state.step == 2**64
+
+
+def test_what_a_run_says_that_it_was_made_on_is_shown_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(edited(run(), {"made_on.numpy": "\x1b[2J\n", "made_on.more": "x" * 100_000}))
+    with pytest.warns(
+        RuntimeWarning, match=r"\(numpy \\x1b\[2J\\n, here .+; more x+…x+, here not set\)\. What"
+    ) as caught:
+        fnn.load_run(path)
+    assert len(str(caught[0].message)) < 3500
+    assert str(caught[0].message).isprintable()
