@@ -214,6 +214,14 @@ def test_a_class_that_has_changed_since(tmp_path: Path) -> None:
     refused(fnn.load, path, message, custom=(Squareplus,))
 
 
+def test_a_spec_where_a_state_should_be(tmp_path: Path) -> None:
+    path, spec = tmp_path / "file", {"state": "Squareplus", "fields": {}}
+    data = saved(fnn.save_run, _run(None), custom=CUSTOM)
+    path.write_bytes(edited(data, {"optimizer_state.fields.rest": spec}))
+    message = "must hold what makes a TrainState, got TypeError: Squareplus is no state."
+    refused(fnn.load_run, path, message, custom=CUSTOM)
+
+
 # A state of one's own.
 
 EVERY = (
