@@ -46,7 +46,7 @@ def fit(
             epoch whichever call it was in; at least 1, or None.
         state: a run to go on with; None starts one.
         progress: whether to show a bar with loss and accuracy, on stderr.
-        on_epoch: called with the state after each epoch.
+        on_epoch: called with the state after each epoch; an error that it raises ends the training and goes through.
         settings: optimizer (Adam()), batch_size (64; None is the full batch), seed (0), monitor ("val_loss" or
             "loss"; "accuracy", "val_accuracy", "val_r2") and params, as in `start`; not with `state`, whose recipe
             says them.
