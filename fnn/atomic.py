@@ -39,9 +39,10 @@ def write(where: str, path: str, data: bytes) -> None:
         then = "what was there before is there still" if untouched else "the new file is there, but may yet be lost"
         raise OSError(error.errno, f"{where}: {error.strerror}; {then}", path) from error
     finally:
-        for left in (fresh, former):
-            with contextlib.suppress(OSError):
-                os.unlink(left)
+        try:
+            _remove(fresh, former)
+        finally:  # again, where Ctrl-C came in between
+            _remove(fresh, former)
 
 
 def _target(where: str, path: str) -> str:
@@ -98,6 +99,12 @@ def _restore(target: str, former: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _remove(*paths: str) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def _sync_folder(folder: str) -> None:
