@@ -74,16 +74,16 @@ class Found(NamedTuple):
     done: set[str]
 
 
-def lay_out(folder: Path, case: str, writer: Writer) -> Path:
-    """A folder with the old file, without it, or with a link to it; the path to save to."""
+def lay_out(folder: Path, case: str, writer: Writer) -> tuple[Path, bytes]:
+    """A folder with the old file, without it, or with a link to it; the path to save to, and what will be there."""
     (folder / "there").mkdir()
-    (folder / "bystander").write_bytes(b"stays")
+    writer(folder / "bystander", 1)
     path, target = folder / "model", folder / "there" / "model"
     if case == "link":
         path.symlink_to(target)
     if case != "none":
         writer(path, 0)
-    return path
+    return path, (folder / "bystander").read_bytes()
 
 
 def judged(recorder: Recorder, target: str, new: bytes) -> Found:
@@ -99,10 +99,10 @@ def judged(recorder: Recorder, target: str, new: bytes) -> Found:
 
 
 def tried(writer: Writer, folder: Path, case: str) -> Found:
-    path = lay_out(folder, case, writer)
+    path, new = lay_out(folder, case, writer)
     with recorded(folder) as recorder:
         writer(path, 1)
-    return judged(recorder, os.path.realpath(path), path.read_bytes())
+    return judged(recorder, os.path.realpath(path), new)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -149,7 +149,7 @@ def test_what_may_be_lost(later: list[Operation], left: set[bytes | None]) -> No
 
 
 def test_what_is_done_past_the_recorder_is_found_out(tmp_path: Path) -> None:
-    path = lay_out(tmp_path, "over", write)
+    path, _ = lay_out(tmp_path, "over", write)
     with recorded(tmp_path) as recorder:
         path.write_bytes(NEW)
     assert recorder.missed == ["open"]
@@ -176,11 +176,11 @@ def test_where_there_are_no_hard_links(tmp_path: Path, case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_where_the_folder_cannot_be_synced(tmp_path: Path, case: str) -> None:
-    path = lay_out(tmp_path, case, write)
+    path, new = lay_out(tmp_path, case, write)
     with (
         recorded(tmp_path) as recorder,
         failing("fsync", errno.EIO, stat.S_ISDIR),
         pytest.raises(OSError, match="Input/output error"),
     ):
         write(path, 1)
-    assert judged(recorder, os.path.realpath(path), NEW) == ({"old", "new"}, {"old", "new"})
+    assert judged(recorder, os.path.realpath(path), new) == ({"old", "new"}, {"old", "new"})
