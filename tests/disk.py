@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-MOST = 1000  # bytes that one write takes
 RENAMING = {"os.rename", "os.link", "os.remove", "os.truncate"}  # audit events
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -112,6 +111,7 @@ class Recorder:
         before = files_in(folder)
         self.start = Disk({path: i for i, path in enumerate(before)}, dict(enumerate(before.values())))
         self._names, self._count = dict(self.start.names), itertools.count(len(before))
+        self._third = 0  # of the file is what one write takes
         self._open: dict[int, list[Any]] = {}  # for each descriptor the folder, or the file and where it is in it
         self._os = {name: getattr(os, name) for name in FUNCTIONS}
 
@@ -148,9 +148,10 @@ class Recorder:
         return descriptor
 
     def write(self, descriptor: int, data: bytes) -> int:
-        data = bytes(data[:MOST])
-        done: int = self._call("write", descriptor, data)
         file, start = self._open[descriptor]
+        self._third = self._third or -(-len(data) // 3)
+        data = bytes(data[: self._third])
+        done: int = self._call("write", descriptor, data)
         self.log.append(Data(file, start, data[:done]))
         self._open[descriptor][1] += done
         return done

@@ -1,10 +1,10 @@
 """Stop a save at every system call in turn, and look what is there then.
 
-    python -m tests.killing WRITER SIGNAL FOLDER
+    python -m tests.killing FOLDER WRITER:SIGNAL ...
 
 A process of its own, so that to fork is safe. It makes everything ready and then forks a child for n = 0, 1, 2, …,
 which saves, and gets the signal at its nth stop; a system call has two, one before it and one after it. The last child
-comes through. What was found is printed as JSON, for each of the cases.
+comes through. What was found is printed as JSON.
 """
 
 from __future__ import annotations
@@ -185,14 +185,17 @@ def sweep(kind: Kind, case: str, number: int, folder: Path) -> dict[str, Any]:
     return {"seen": seen, "ends": ends, "last": what, "left": left, "other": sorted(other), "again": sorted(again)}
 
 
-def main(writer: str, name: str, folder: str) -> None:
+def main(folder: str, *asked: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have had it ignored
     gc.disable()  # nothing is to depend on when it runs
     kinds: dict[str, Callable[[], Kind]] = {"save": models, "save_run": runs}
     kinds |= {each.__name__: partial(bytes_by, each, Path(folder)) for each in (write, in_place, remove_first)}
-    kind = kinds[writer]()
-    cases = CASES if writer in ("save", "write") else CASES[:1]
-    print(json.dumps({case: sweep(kind, case, SIGNALS[name], Path(folder, "stage")) for case in cases}))
+    found: dict[str, dict[str, Any]] = {}
+    for each in asked:
+        writer, name = each.split(":")
+        kind, cases = kinds[writer](), CASES if writer == "write" else CASES[:1]
+        found[each] = {case: sweep(kind, case, SIGNALS[name], Path(folder, "stage")) for case in cases}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -27,10 +27,11 @@ MAYBE = "the new file is there, but may yet be lost"
 
 
 class Faulty:
-    """The module os, of which the nth calls of some functions fail; a write takes 500 bytes."""
+    """The module os, of which the nth calls of some functions fail; a write takes a third of the file."""
 
     def __init__(self, *faults: tuple[str, int, BaseException]) -> None:
         self.faults, self.made = {(name, n): error for name, n, error in faults}, Counter[str]()
+        self.opened, self.third = set[int](), 0
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(os, name)
@@ -41,9 +42,15 @@ class Faulty:
             error = self.faults.pop((name, self.made[name]), None)
             self.made[name] += 1
             if name == "write":
-                args = args[0], args[1][:500]
+                self.third = self.third or -(-len(args[1]) // 3)
+                args = args[0], args[1][: self.third]
+            if name == "close":
+                self.opened.remove(args[0])
             if error is None:
-                return function(*args)
+                done = function(*args)
+                if name == "open":
+                    self.opened.add(done)
+                return done
             if name == "close" or isinstance(error, KeyboardInterrupt):  # these come after it is done
                 with contextlib.suppress(FileNotFoundError):
                     function(*args)
@@ -70,13 +77,13 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def save_with(path: Path, *faults: tuple[str, int, BaseException]) -> Faulty:
-    """Save, with faults that must come into it."""
+    """Save, with faults that must come into it; whatever becomes of it, it leaves nothing open."""
     faulty = Faulty(*faults)
     try:
         with mock.patch.object(atomic, "os", faulty):
             fnn.save(path, NETWORK, NEW)
     finally:
-        assert faulty.faults == {}
+        assert (faulty.faults, faulty.opened) == ({}, set())
     return faulty
 
 
@@ -171,7 +178,7 @@ TOO_LARGE = """
 import resource, sys, fnn
 network = fnn.mlp(4, 3)
 fnn.save(sys.argv[1], network, fnn.init_params(network, 0))
-resource.setrlimit(resource.RLIMIT_FSIZE, (700, resource.RLIM_INFINITY))  # a write takes 700 bytes, the next none
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))  # a write takes 300 bytes, the next none
 try:
     fnn.save(sys.argv[1], network, fnn.init_params(network, 1))
 except OSError as error:
