@@ -20,19 +20,17 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import fnn
 from fnn import atomic
 
-LIBC = ctypes.CDLL(None, use_errno=True)
 TRACEME, SYSCALL, SETOPTIONS = 0, 24, 0x4200  # of <linux/ptrace.h>, the same on every processor
 SYSGOOD, EXITKILL = 1, 0x100000
-AT_A_CALL = signal.SIGTRAP | 0x80  # how a stop at a system call shows, by SYSGOOD
 FAILED, INTERRUPTED, NO_PTRACE = 1, 2, 3  # how a child may exit
-SIGNALS = {"kill": signal.SIGKILL, "ctrl-c": signal.SIGINT}
+SIGNALS = {"kill": "SIGKILL", "ctrl-c": "SIGINT"}
 CASES = ("over", "none", "link")  # an old file, none, a link to an old one in another folder
 NO_PTRACE_HERE = "killing: ptrace is not permitted here (by a container, or by Yama), so nothing has been tried"
 
@@ -86,8 +84,13 @@ def bytes_by(writer: Callable[[Path, bytes], None], folder: Path) -> Kind:
     return kind._replace(save=lambda path, i: writer(path, data[i]))
 
 
+@cache
+def libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
 def ptrace(request: int, pid: int, data: int = 0) -> bool:
-    return int(LIBC.ptrace(ctypes.c_long(request), ctypes.c_long(pid), None, ctypes.c_void_p(data))) == 0
+    return int(libc().ptrace(ctypes.c_long(request), ctypes.c_long(pid), None, ctypes.c_void_p(data))) == 0
 
 
 def child(work: Callable[[], None]) -> NoReturn:
@@ -118,8 +121,9 @@ def stopped(work: Callable[[], None], n: int, number: int) -> tuple[int, bool]:
     while os.WIFSTOPPED(status):
         ptrace(SYSCALL, pid, sent)  # of a child that is killed it cannot be asked
         _, status = os.waitpid(pid, 0)
-        at_a_call = os.WIFSTOPPED(status) and os.WSTOPSIG(status) == AT_A_CALL
-        sent = 0 if at_a_call or not os.WIFSTOPPED(status) else os.WSTOPSIG(status)  # a signal is passed on
+        stop = os.WSTOPSIG(status) if os.WIFSTOPPED(status) else 0
+        at_a_call = stop == signal.SIGTRAP | 0x80  # by SYSGOOD
+        sent = 0 if at_a_call else stop  # a signal is passed on
         if at_a_call and stops == n:
             os.kill(pid, number)
         stops += at_a_call
@@ -194,7 +198,7 @@ def main(folder: str, *asked: str) -> None:
     for each in asked:
         writer, name = each.split(":")
         kind, cases = kinds[writer](), CASES if writer == "write" else CASES[:1]
-        found[each] = {case: sweep(kind, case, SIGNALS[name], Path(folder, "stage")) for case in cases}
+        found[each] = {case: sweep(kind, case, signal.Signals[SIGNALS[name]], Path(folder, "stage")) for case in cases}
     print(json.dumps(found))
 
 

@@ -17,6 +17,8 @@ import fnn
 from fnn import atomic
 from tests.disk import Data, Disk, Names, Operation, Recorder, Sync, files_in, recorded
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "O_DIRECTORY"), reason="folders cannot be synced here")
+
 NETWORK = fnn.mlp(4, 3)
 OLD, NEW = b"o" * 2100, b"n" * 2500
 CASES = ("over", "none", "link")
