@@ -15,7 +15,7 @@ def write(where: str, path: str, data: bytes) -> None:
 
     Into a new file beside it, which is synced and then takes its name; then the folder is synced. When this returns,
     the file outlasts a loss of power. A link stays one: what it leads to is written. The file's mode is by the umask.
-    A process that is killed meanwhile may leave a file `.fnn-….tmp` in the folder.
+    A kill, or a loss of power then or soon after, may leave a file `.fnn-….tmp` in the folder.
 
     Raises:
         OSError: for a path that is a folder's or a device's, a folder that is missing or read-only, a full disk,

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -42,7 +43,7 @@ def steps(order: str) -> Writer:
 
     def writer(path: Path, i: int) -> None:
         target = os.path.realpath(path)
-        fresh = f"{target}.fresh"
+        fresh = os.path.join(os.path.dirname(target), ".fnn-0.tmp")
         for step in order.split():
             match step:
                 case "create":
@@ -88,14 +89,21 @@ def lay_out(folder: Path, case: str, writer: Writer) -> tuple[Path, bytes]:
     return path, (folder / "bystander").read_bytes()
 
 
+def others(disk: dict[str, bytes], target: str) -> dict[str, bytes]:
+    """The files but one, and those that a saver may leave behind."""
+    return {name: data for name, data in disk.items() if name != target and not fnmatch(name, "*/.fnn-*.tmp")}
+
+
 def judged(recorder: Recorder, target: str, new: bytes) -> Found:
-    """What may be under a name at any moment of a record."""
+    """What may be under a name at any moment of a record; other files are what they were."""
     assert recorder.missed == []
     assert recorder.start.then(recorder.log) == files_in(recorder.folder)  # so that nothing is missing in it
-    words = {recorder.start.then([]).get(target): "old", new: "new"}
+    before = recorder.start.then([])
+    words = {before.get(target): "old", new: "new"}
     found = []
     for n in range(len(recorder.log) + 1):
-        disks = recorder.start.without_power(recorder.log[:n])
+        disks = list(recorder.start.without_power(recorder.log[:n]))
+        assert all(others(disk, target) == others(before, target) for disk in disks)
         found.append({words.get(disk.get(target), "neither") for disk in disks})
     return Found(set[str]().union(*found), found[-1])
 
