@@ -39,8 +39,8 @@ def save(
     the format, sha256 sums and what it was made on stand as JSON in the metadata, under "fnn".
 
     The file is replaced at once: a reader finds the old or the new one whole, whatever happens meanwhile, and when
-    this returns the new one outlasts a loss of power. A link stays one. A process that is killed meanwhile may leave
-    a file .fnn-….tmp beside it, which can be deleted.
+    this returns the new one outlasts a loss of power. A link stays one. A kill, or a loss of power then or soon
+    after, may leave a file .fnn-….tmp beside it, which can be deleted.
 
     Args:
         path: of the file; its folder must be there. Any name; other tools expect one in .safetensors.
