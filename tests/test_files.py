@@ -133,9 +133,9 @@ if importlib.util.find_spec("torch"):
         tensors = load_file(tmp_path / "model")
         assert all(np.array_equal(tensors[f"layers.{i}.weight"].numpy(), params[i].weight) for i in (0, 1))
         model = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 3), torch.nn.Softmax(1))
-        model.load_state_dict(
-            {f"{2 * i}.{part}": tensors[f"layers.{i}.{part}"].T for i in (0, 1) for part in ("weight", "bias")}
-        )
+        weights = {f"{2 * i}.weight": tensors[f"layers.{i}.weight"].T for i in (0, 1)}
+        biases = {f"{2 * i}.bias": tensors[f"layers.{i}.bias"] for i in (0, 1)}
+        model.load_state_dict(weights | biases)
         with torch.no_grad():
             theirs = model(torch.from_numpy(x)).numpy()
         assert np.allclose(theirs, fnn.forward(network, params, x), rtol=1e-5, atol=1e-7)
