@@ -51,7 +51,7 @@ def load_arrays(
     with tensorfile.opened(where, path, max_bytes) as (file, size):
         start = file.read(6)
         file.seek(0)
-        if start.startswith(b"PK"):
+        if start[:4] in (b"PK\3\4", b"PK\5\6"):  # a safetensors file may begin with PK, a length, too
             arrays = _npz(where, path, file.read(size), max_bytes)
         elif start == b"\x93NUMPY":
             arrays = {"arr_0": _npy(where, path, path, file.read(size))}
@@ -65,7 +65,6 @@ def load_arrays(
 def _npz(where: str, path: str, data: bytes, max_bytes: int) -> dict[str, Array]:
     """The arrays of a zip file of .npy files, each read no further than it says that it is long."""
     import zipfile
-    import zlib
 
     arrays: dict[str, Array] = {}
     try:
@@ -80,10 +79,19 @@ def _npz(where: str, path: str, data: bytes, max_bytes: int) -> dict[str, Array]
                 if name == member.filename or name in arrays:
                     rule = "must hold .npy files alone, each of another name"
                     raise tensorfile.refusal(where, path, rule, repr(member.filename))
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others know no limit
+                    rule = f"must hold {member.filename} stored or deflated, as NumPy does"
+                    raise tensorfile.refusal(where, path, rule, f"compression {member.compress_type}")
                 with archive.open(member) as file:
-                    arrays[name] = _npy(where, path, member.filename, file.read(member.file_size + 1))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise tensorfile.refusal(where, path, "must be a whole .npz file", str(error)) from error
+                    content = file.read(member.file_size + 1)
+                if len(content) != member.file_size:
+                    rule = f"must have {member.file_size:,} bytes in {member.filename}"
+                    raise tensorfile.refusal(where, path, rule, f"{len(content):,}")
+                arrays[name] = _npy(where, path, member.filename, content)
+    except tensorfile.ModelFileError:
+        raise
+    except Exception as error:  # of many types, for all that can be wrong in a zip file
+        raise tensorfile.refusal(where, path, "must be a whole .npz file", tensorfile.said(error)) from error
     return arrays
 
 
@@ -95,18 +103,18 @@ def _npy(where: str, path: str, name: str, data: bytes) -> Array:
         if version not in ((1, 0), (2, 0)):
             raise ValueError(f"version {version}")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, by_columns, dtype = read(file)
+        shape, by_columns, dtype = read(file, max_header_size=2000)  # ten times as long as one with a real shape
     except Exception as error:  # whatever NumPy's parser makes of it
-        raise tensorfile.refusal(where, path, f"must have a header in {name}", str(error)[:200]) from error
+        raise tensorfile.refusal(where, path, f"must have a header in {name}", tensorfile.said(error)) from error
     if dtype.kind not in "buif" or dtype.itemsize > 8 or dtype.subdtype:
         fix = "Objects are pickles, which are never read." if dtype.hasobject else ""
         rule = f"must hold real numbers of at most 64 bits in {name}"
         raise tensorfile.refusal(where, path, rule, f"dtype {dtype}", fix)
+    if not tensorfile.is_shape(shape):
+        raise tensorfile.refusal(where, path, f"must have a shape that is one in {name}", str(shape))
     rest, size = memoryview(data)[file.tell() :], math.prod(shape) * dtype.itemsize
     if len(rest) != size:
         raise tensorfile.refusal(where, path, f"must have {size:,} bytes in {name} for {shape}", f"{len(rest):,}")
-    try:
-        array = np.frombuffer(rest, dtype).reshape(shape, order="F" if by_columns else "C")
-    except ValueError as error:
-        raise tensorfile.refusal(where, path, f"must have a shape that is one in {name}", str(shape)) from error
+    array = np.frombuffer(rest, np.uint8) != 0 if dtype.kind == "b" else np.frombuffer(rest, dtype)
+    array = array.reshape(shape, order="F" if by_columns else "C")
     return freeze(array.astype(dtype.newbyteorder("="), order="C"))

@@ -158,7 +158,7 @@ def finite(where: str, name: str, array: Any, first_row: int = 0) -> None:
         return
     bad = np.transpose(array.tocoo().coords)[~fine] if is_sparse(array) else np.argwhere(~fine)
     first = tuple(int(i) for i in bad[0])
-    at = (first[0] + first_row, *first[1:])
+    at = tuple(i + first_row * (axis == 0) for axis, i in enumerate(first))  # () of an array of one number
     got = f"{array[first]} at {at[0] if len(at) == 1 else at}"
     raise problem(ValueError, where, name, f"must be finite in {array.dtype}", got)
 

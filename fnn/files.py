@@ -19,7 +19,7 @@ from fnn.passes import check_model
 from fnn.provenance import differences, made_on
 from fnn.runs import EpochRecord, Recipe, Sums, TrainState
 from fnn.states import Tensors, own_classes, plain, plain_spec, restored, unknown
-from fnn.tensorfile import MAX_BYTES, all_finite, refusal
+from fnn.tensorfile import MAX_BYTES, all_finite, refusal, said
 
 Path = str | os.PathLike[str]
 FIELDS = {  # of the record in a file's metadata
@@ -92,7 +92,7 @@ def load(
     own = own_classes("load", custom)
     path = os.fsdecode(path)
     tensors, record = _load("load", path, "model", own, allow_nonfinite, max_bytes)
-    network = _made("load", path, lambda: restored(record["network"], {}, own), Network)
+    network: Network = _made("load", path, "Network", lambda: _spec("load", record["network"], own, Network))
     params = _params("load", path, network, record["dtype"], tensors, "")
     _all_used("load", path, tensors)
     return network, params
@@ -163,12 +163,12 @@ def load_run(
     where, path = "load_run", os.fsdecode(path)
     own = own_classes(where, custom)
     tensors, record = _load(where, path, "run", own, allow_nonfinite, max_bytes)
-    recipe: Recipe = _made(where, path, lambda: restored(record["recipe"], {}, own), Recipe)
+    recipe: Recipe = _made(where, path, "Recipe", lambda: _spec(where, record["recipe"], own, Recipe))
     params, best = (_params(where, path, recipe.network, record["dtype"], tensors, part) for part in ("", "best."))
-    run: TrainState = _made(where, path, lambda: _run(recipe, params, best, record, tensors, own), TrainState)
+    made = _made(where, path, "TrainState", lambda: _run(recipe, params, best, record, tensors, own))
+    run: TrainState = made[0]
     _all_used(where, path, tensors)
-    fault = _run_fault(run)
-    if fault:
+    if fault := made[1]:
         raise refusal(where, path, "must hold a state of training", fault)
     others = "; ".join(differences(record["made_on"], made_on()))
     if others:
@@ -180,16 +180,29 @@ def load_run(
 # What a file holds.
 
 
+def _spec(where: str, value: Any, own: dict[str, type], kind: type) -> Any:
+    """The network or the recipe that `value` says, with its layout, which a user's own layers make too."""
+    spec = restored(value, {}, own)
+    checks.instance(where, "record", spec, kind)
+    _ = getattr(spec, "network", spec).layout.tensors
+    return spec
+
+
 def _run(
     recipe: Recipe, params: Params, best: Params, record: dict[str, Any], tensors: Tensors, own: dict[str, type]
-) -> TrainState:
+) -> tuple[TrainState, str]:
+    """The run, and what is wrong with it."""
+    kinds = type(record["history"]), type(record["sums"])
+    if kinds != (list, dict) or record["sums"].keys() != attrs.asdict(Sums()).keys():
+        raise TypeError("the history is no list, or the sums are none")
     epoch, batch, best_epoch, stopped = (record[name] for name in ("epoch", "batch", "best_epoch", "stopped"))
     state = restored(record["optimizer_state"], tensors, own)
     sums, *history = (
         kind(**{name: restored(part, {}, {}) for name, part in value.items()})
         for kind, value in [(Sums, record["sums"]), *((EpochRecord, each) for each in record["history"])]
     )
-    return TrainState(recipe, params, state, epoch, batch, sums, best, best_epoch, tuple(history), stopped)
+    run = TrainState(recipe, params, state, epoch, batch, sums, best, best_epoch, tuple(history), stopped)
+    return run, _run_fault(run)
 
 
 def _named(params: Params, prefix: str) -> Tensors:
@@ -213,10 +226,11 @@ def _numbers(record: EpochRecord | Sums) -> dict[str, Any]:
 def _run_fault(run: TrainState) -> str:
     """What in a run's numbers no training makes, and going on would stumble over; "" where there is nothing."""
     sizes = [run.epoch, run.batch, run.best_epoch]
-    if not all(type(size) is int and size >= 0 for size in sizes) or run.best_epoch > run.epoch:
+    if not all(_is_word(size) for size in sizes) or run.best_epoch > run.epoch:
         return f"epoch, batch and best epoch {checks.show(sizes)}"
-    if [each.epoch for each in run.history] != list(range(1, run.epoch + 1)):
-        return f"a history of the epochs {checks.show([each.epoch for each in run.history])} after epoch {run.epoch}"
+    epochs = [each.epoch for each in run.history]
+    if len(epochs) != run.epoch or any(type(n) is not int or n != i for i, n in enumerate(epochs, 1)):
+        return f"a history of the epochs {checks.show(epochs)} after epoch {run.epoch}"
     floats = [*attrs.astuple(run.sums), *(each.loss for each in run.history)]
     floats += [value for each in run.history for value in attrs.astuple(each)[2:] if value is not None]
     wrong = [value for value in floats if not isinstance(value, float)]
@@ -230,11 +244,15 @@ def _run_fault(run: TrainState) -> str:
     if not isinstance(optimizer, Descent):
         return ""
     model, state = optimizer.init(run.params), run.optimizer_state
-    same = type(state) is type(model) and type(state.step) is int and state.step >= 0
+    same = type(state) is type(model) and _is_word(state.step)
     for field in attrs.fields(type(model))[1:] if same else ():
         part, like = getattr(state, field.name), getattr(model, field.name)
         same = same and isinstance(part, np.ndarray) and (part.shape, part.dtype) == (like.shape, like.dtype)
-    return "" if same else f"{checks.show(state)} as the state of {type(optimizer).__name__}"
+    return "" if same else f"{state!r:.200} as the state of {type(optimizer).__name__}"
+
+
+def _is_word(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**64
 
 
 def _checked(where: str, tensors: Tensors, record: dict[str, Any], own: dict[str, type], allow_nonfinite: bool) -> None:
@@ -272,15 +290,12 @@ def _load(
     return tensors, record
 
 
-def _made(where: str, path: str, make: Callable[[], Any], kind: type) -> Any:
-    """What `make` makes, which must be a `kind`."""
+def _made(where: str, path: str, kind: str, make: Callable[[], Any]) -> Any:
+    """What `make` makes, a `kind`."""
     try:
-        made = make()
-        checks.instance(where, "record", made, kind)
+        return make()
     except Exception as error:  # whatever a user's class raises
-        said = f"{type(error).__name__}: {str(error).rstrip('.')[:300]}"
-        raise refusal(where, path, f"must hold what makes a {kind.__name__}", said) from error
-    return made
+        raise refusal(where, path, f"must hold what makes a {kind}", said(error)) from error
 
 
 def _params(where: str, path: str, network: Network, dtype: str, tensors: Tensors, prefix: str) -> Params:
@@ -291,7 +306,7 @@ def _params(where: str, path: str, network: Network, dtype: str, tensors: Tensor
         if array is None or (array.shape, str(array.dtype)) != (shape, dtype):
             got = "none" if array is None else checks.show(array)
             raise refusal(where, path, f"must have {prefix}{name} of {dtype} with shape {shape}", got)
-        if name.endswith("variance") and array.min() < 0:
+        if name.endswith("variance") and (array < 0).any():
             raise refusal(where, path, f"must have {prefix}{name} of at least 0", str(array.min()))
         places.append(array)
     vector, running = np.empty(network.layout.size, dtype), np.empty(network.layout.running_size, dtype)

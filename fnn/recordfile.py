@@ -38,9 +38,12 @@ def fetch(where: str, path: str, max_bytes: int) -> tuple[dict[str, Array], dict
         whole = sums == _sums(contents.entries, record, contents.buffer)
     except RecursionError:
         whole = False
-    if not whole or not isinstance(record.get("made_on"), dict):
+    if not whole:
         rule, fix = "must have the sha256 sums of what is in it", "It was changed or damaged after it was saved."
         raise tensorfile.refusal(where, path, rule, "others", fix)
+    facts = record.get("made_on")
+    if not isinstance(facts, dict) or not all(isinstance(fact, str | int | None) for fact in facts.values()):
+        raise tensorfile.refusal(where, path, "must say what it was made on", checks.show(facts))
     del record["format"]
     return contents.tensors, record
 

@@ -10,14 +10,14 @@ from typing import Any
 import attrs
 import numpy as np
 
-from fnn import adam, checks, optimizers, params
-from fnn.arrays import Array, State
+from fnn import adam, averages, checks, optimizers, params, tensorfile
+from fnn.arrays import Array, State, sealed
 from fnn.specs import from_dict, known, to_dict
 
 Tensors = dict[str, Array]
 STATES = {
     name: kind
-    for room in (adam, optimizers, params)
+    for room in (adam, averages, optimizers, params)
     for name, kind in vars(room).items()
     if isinstance(kind, type) and issubclass(kind, State) and kind is not State
 }
@@ -50,23 +50,26 @@ def plain_spec(where: str, spec: object, own: dict[str, type]) -> dict[str, Any]
 
 def unknown(value: Any, own: dict[str, type]) -> Iterator[str]:
     """The names in a plain value of classes that are neither fnn's nor in `own`."""
-    if isinstance(value, list):
-        for item in value:
-            yield from unknown(item, own)
-    elif isinstance(value, dict):
-        for kinds, key in ((known(), "spec"), (STATES, "state")):
-            name = value.get(key)
-            if isinstance(name, str) and name not in kinds and name not in own:
+    rest = [value]  # a function that calls itself would raise in a value that is deep
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            is_state = value.keys() == {"state", "fields"}
+            name, kinds = (value["state"], STATES) if is_state else (value.get("spec"), known())
+            if isinstance(name, str) and name.isidentifier() and name not in kinds and name not in own:
                 yield name
-        for item in value.values():
-            yield from unknown(item, own)
+            fields = value["fields"] if is_state else value  # a field may be called "spec" too
+            value = list(fields.values()) if isinstance(fields, dict) else fields
+        if isinstance(value, list):
+            rest += reversed(value)
 
 
 def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, type]) -> Any:
     """A value of a state as JSON can hold it; its arrays go into `tensors` by the names where they are."""
     if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "buif" or value.dtype.itemsize > 8 or type(value) is not np.ndarray:
-            rule = "must hold arrays of booleans, integers and floats of at most 64 bits"
+        is_plain = type(value) is np.ndarray and value.dtype.isnative
+        if value.dtype.kind not in "buif" or value.dtype.itemsize > 8 or not is_plain:
+            rule = "must hold plain arrays of booleans, integers and floats of at most 64 bits"
             raise checks.problem(TypeError, where, "run", rule, f"{checks.show(value)} as {name}")
         tensors[name] = value
         return {"tensor": name}
@@ -87,9 +90,12 @@ def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, ty
         return float(value) if math.isfinite(value) else {"float": str(float(value))}
     if value is None or type(value) in (bool, int, str):
         return value
-    if not checks.is_record(value, ()):
+    try:
+        to_dict(value)
+    except (TypeError, ValueError) as error:
         rule = "must hold arrays, records (of `fnn.State` where they hold arrays), tuples, numbers and text"
-        raise checks.problem(TypeError, where, "run", rule, f"{checks.show(value)} as {name}")
+        fix = str(error) if checks.is_record(value, ()) else ""  # of what it holds
+        raise checks.problem(type(error), where, "run", rule, f"{checks.show(value)} as {name}", fix) from error
     return plain_spec(where, value, own)
 
 
@@ -113,5 +119,20 @@ def restored(value: Any, tensors: Tensors, own: dict[str, type]) -> Any:
         kind = {**STATES, **own}[value["state"]]
         if not issubclass(kind, State):
             raise TypeError(f"{value['state']} is no state")
-        return kind(**{alias: restored(part, tensors, own) for alias, part in value["fields"].items()})
+        parts = {alias: restored(part, tensors, own) for alias, part in value["fields"].items()}
+        for field in attrs.fields(kind):  # type: ignore[arg-type]  # a State is attrs'
+            part = parts.get(field.alias)  # of texts and lists an array could be made that is larger than the file
+            if field.converter is sealed and field.alias in parts and not isinstance(part, np.ndarray):
+                raise TypeError(f"{field.alias} is no array")
+        if kind is params.Params and not _is_layout(parts.get("layout")):
+            raise TypeError("the layout is none")
+        return kind(**parts)
     return from_dict(value, *own.values())
+
+
+def _is_layout(value: Any) -> bool:
+    """Whether a layout is of shapes: it multiplies what it holds."""
+    return isinstance(value, params.Layout) and all(
+        isinstance(shapes, params.Shapes) and all(map(tensorfile.is_shape, attrs.astuple(shapes, recurse=False)))
+        for shapes in value.layers
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
@@ -80,8 +80,18 @@ def opened(where: str, path: str, max_bytes: int) -> Iterator[tuple[BinaryIO, in
 
 
 def refusal(where: str, path: str, rule: str, got: str, fix: str = "") -> Exception:
-    """The error to raise of a file."""
-    return checks.problem(ModelFileError, where, path, rule, got, fix)
+    """The error to raise of a file: a line that can be printed, whatever is in the file."""
+    return checks.problem(ModelFileError, where, path, _printable(rule), _printable(got), _printable(fix))
+
+
+def _printable(text: str) -> str:
+    text = text if len(text) <= 500 else f"{text[:400]}…{text[-99:]}"
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def said(error: Exception) -> str:
+    """What an error says that is not fnn's: its first line."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".rstrip(".: ")
 
 
 def read(where: str, path: str, file: BinaryIO, size: int) -> Contents:
@@ -111,19 +121,15 @@ def parsed(where: str, path: str, what: str, text: bytes | str) -> dict[str, Any
     import json
 
     try:
-        value = json.loads(
-            text.decode("utf-8") if isinstance(text, bytes) else text,
-            object_pairs_hook=_once,
-            parse_constant=_finite,
-            parse_float=_finite,
-        )
-        if isinstance(value, dict):
-            return value
-        got = f"a {type(value).__name__}"
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
+        if not text.startswith("{"):
+            raise ValueError(f"{text[:1]!r} at its beginning")
+        value: dict[str, Any] = json.loads(text, object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite)
+        return value
     except RecursionError:
         got = "one in another, too deep"
     except ValueError as error:
-        got = str(error)[:200]
+        got = str(error)
     raise refusal(where, path, f"must have as {what} one JSON object in UTF-8", got)
 
 
@@ -166,13 +172,24 @@ def _fault(entry: Any) -> str:
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
         return f"the dtype {checks.show(entry['dtype'])}, which is none of {', '.join(DTYPES)}"
-    if not _are_sizes(shape) or len(shape) > 32 or math.prod(max(n, 1) for n in shape) >= 2**59:
+    if not isinstance(shape, list) or not is_shape(tuple(shape)):
         return f"the shape {checks.show(shape)}"
-    return "" if _are_sizes(offsets) and len(offsets) == 2 else f"the offsets {checks.show(offsets)}"
+    right = isinstance(offsets, list) and len(offsets) == 2 and _are_sizes(offsets)
+    return "" if right else f"the offsets {checks.show(offsets)}"
 
 
-def _are_sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(type(each) is int and 0 <= each < 2**63 for each in value)
+def is_shape(value: Any) -> bool:
+    """Whether a value is the shape of an array: of one that NumPy can hold."""
+    return (
+        isinstance(value, tuple)
+        and len(value) <= 64
+        and _are_sizes(value)
+        and math.prod(max(n, 1) for n in value) < 2**59
+    )
+
+
+def _are_sizes(values: Sequence[Any]) -> bool:
+    return all(type(each) is int and 0 <= each < 2**63 for each in values)
 
 
 def _array(buffer: bytes, begin: int, entry: dict[str, Any]) -> Array:
