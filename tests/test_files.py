@@ -216,6 +216,15 @@ def test_what_no_training_makes_is_not_saved(tmp_path: Path, change: dict[str, A
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_header_that_no_tool_would_read_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fnn.tensorfile.MAX_HEADER", 2000)
+    with pytest.raises(
+        ValueError, match=r"^save_run: `run` must have .* fit into a header of 2,000 bytes, got [34],\d+\.$"
+    ):
+        fnn.save_run(tmp_path / "run", run_of())
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
