@@ -15,14 +15,14 @@ def write(where: str, path: str, data: bytes) -> None:
 
     Into a new file beside it, which is synced and then takes its name; then the folder is synced. When this returns,
     the file outlasts a loss of power. A link stays one: what it leads to is written. The file's mode is by the umask.
-    A process that is killed meanwhile may leave a file `.fnn-….tmp` in the folder.
+    A kill, or a loss of power then or soon after, may leave a file `.fnn-….tmp` in the folder.
 
     Raises:
         OSError: for a path that is a folder's or a device's, a folder that is missing or read-only, a full disk,
             an input or output error; it names the path. `where` is whom it blames.
+        ValueError: for a path that cannot be one, with a zero byte in it.
     """
-    target = os.path.realpath(path)
-    _check(where, path, target)
+    target = _target(where, path)
     folder = os.path.dirname(target)
     fresh, former = (os.path.join(folder, f".fnn-{os.urandom(8).hex()}.tmp") for _ in range(2))
     untouched = True
@@ -39,26 +39,31 @@ def write(where: str, path: str, data: bytes) -> None:
         then = "what was there before is there still" if untouched else "the new file is there, but may yet be lost"
         raise OSError(error.errno, f"{where}: {error.strerror}; {then}", path) from error
     finally:
-        for left in (fresh, former):
-            with contextlib.suppress(OSError):
-                os.unlink(left)
+        try:
+            _remove(fresh, former)
+        finally:  # again, where Ctrl-C came in between
+            _remove(fresh, former)
 
 
-def _check(where: str, path: str, target: str) -> None:
-    """Refuse a path where there is something else than a file, or no folder to put one into."""
+def _target(where: str, path: str) -> str:
+    """What a path leads to: a file, or a name for one in a folder that is there. Refuse any other."""
     try:
-        mode = os.stat(target).st_mode
-    except FileNotFoundError:
-        folder = os.path.dirname(target)
-        if not os.path.isdir(folder):
-            raise FileNotFoundError(errno.ENOENT, f"{where}: no folder {folder}. Make it first", path) from None
-        mode = stat.S_IFDIR if path.endswith(("/", os.sep)) else stat.S_IFREG
+        target = os.path.realpath(path)
+        mode = stat.S_IFDIR if os.path.basename(path) in ("", os.curdir) else stat.S_IFREG
+        with contextlib.suppress(FileNotFoundError):
+            mode = os.stat(path).st_mode  # not the target's: behind a file, / and /. lead nowhere
     except OSError as error:
         raise OSError(error.errno, f"{where}: {error.strerror}", path) from error
+    except ValueError as error:
+        raise ValueError(f"{where}: {error} in the path {path!r}") from error
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, f"{where}: a folder is no file. Give the name of a file in it", path)
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, f"{where}: a device or a pipe would be replaced. Give a file's name", path)
+    for folder in (os.path.dirname(target), os.path.dirname(path) or os.curdir):  # "no/../file" leads nowhere either
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(errno.ENOENT, f"{where}: no folder {folder}. Make it first", path)
+    return target
 
 
 def _create(path: str, data: bytes) -> None:
@@ -94,6 +99,12 @@ def _restore(target: str, former: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _remove(*paths: str) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def _sync_folder(folder: str) -> None:

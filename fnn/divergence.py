@@ -15,18 +15,19 @@ from fnn.runs import TrainState
 
 Step = Callable[[TrainState, Params], tuple[Params, Any]]
 Replay = Callable[[], TrainState]
-RUN = "The run until then is this error's `.run`."
+RUN = "The run until then is `.run` of this error; its `.best` are where to begin anew."
 
 
 class TrainingDiverged(FloatingPointError):  # noqa: N818  # a named event, as StopIteration is
-    """A number of training is not finite any more. What was trained until then is in it, as good as it was.
+    """A number of training is not finite any more. What was trained until then is in it, to the last bit.
 
-    `start(network, params=error.run.params, optimizer=…)` begins with it anew, more carefully; `save_run(path,
-    error.run)` keeps it.
+    `start(network, params=error.run.best, optimizer=…)` begins anew from the best epoch, more carefully (from the first
+    parameters, where there was none); `error.run.params` are finite, but may be far gone. `save_run(path, error.run)`
+    keeps all of it.
 
     Attributes:
-        run: the last good run: before the step, or before the end of the epoch.
-        key: the step: its seed, epoch and batch.
+        run: the last run whose numbers are finite: before the step, or before the end of the epoch.
+        key: the step: its seed, epoch and batch, counted from 0 (the message counts from 1).
         batch: what the step was made of; None at an epoch's end.
         rows: the batch's rows in the data set's x, or None.
         layer: the index in `network.layers` of the one whose number was the first, in the order in which they are
@@ -64,7 +65,7 @@ def diverged(run: TrainState, batch: Batch, prepared: Prepared, step: Step, repl
     what = "the loss" if layer is None else f"`{quantity}` of layer {layer}"
     message = (
         f"train_step: {what} is not finite in epoch {run.epoch + 1}, batch {run.batch + 1}. Lower `learning_rate`, set "
-        f"`clip_norm`, or scale x by `input_scale`. {RUN}"
+        f"`clip_norm`, or scale x by `input_scale`, or y. {RUN}"
     )
     return TrainingDiverged(message, run, batch, layer, quantity, replay)
 

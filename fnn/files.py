@@ -39,8 +39,8 @@ def save(
     the format, sha256 sums and what it was made on stand as JSON in the metadata, under "fnn".
 
     The file is replaced at once: a reader finds the old or the new one whole, whatever happens meanwhile, and when
-    this returns the new one outlasts a loss of power. A link stays one. A process that is killed meanwhile may leave
-    a file .fnn-….tmp beside it, which can be deleted.
+    this returns the new one outlasts a loss of power. A link stays one. A kill, or a loss of power then or soon
+    after, may leave a file .fnn-….tmp beside it, which can be deleted.
 
     Args:
         path: of the file; its folder must be there. Any name; other tools expect one in .safetensors.
@@ -165,10 +165,9 @@ def load_run(
     tensors, record = _load(where, path, "run", own, allow_nonfinite, max_bytes)
     recipe: Recipe = _made(where, path, "Recipe", lambda: _spec(where, record["recipe"], own, Recipe))
     params, best = (_params(where, path, recipe.network, record["dtype"], tensors, part) for part in ("", "best."))
-    made = _made(where, path, "TrainState", lambda: _run(recipe, params, best, record, tensors, own))
-    run: TrainState = made[0]
+    run: TrainState = _made(where, path, "TrainState", lambda: _run(recipe, params, best, record, tensors, own))
     _all_used(where, path, tensors)
-    if fault := made[1]:
+    if fault := _made(where, path, "TrainState", lambda: _run_fault(run)):
         raise refusal(where, path, "must hold a state of training", fault)
     others = "; ".join(differences(record["made_on"], made_on()))
     if others:
@@ -190,8 +189,7 @@ def _spec(where: str, value: Any, own: dict[str, type], kind: type) -> Any:
 
 def _run(
     recipe: Recipe, params: Params, best: Params, record: dict[str, Any], tensors: Tensors, own: dict[str, type]
-) -> tuple[TrainState, str]:
-    """The run, and what is wrong with it."""
+) -> TrainState:
     kinds = type(record["history"]), type(record["sums"])
     if kinds != (list, dict) or record["sums"].keys() != attrs.asdict(Sums()).keys():
         raise TypeError("the history is no list, or the sums are none")
@@ -201,8 +199,7 @@ def _run(
         kind(**{name: restored(part, {}, {}) for name, part in value.items()})
         for kind, value in [(Sums, record["sums"]), *((EpochRecord, each) for each in record["history"])]
     )
-    run = TrainState(recipe, params, state, epoch, batch, sums, best, best_epoch, tuple(history), stopped)
-    return run, _run_fault(run)
+    return TrainState(recipe, params, state, epoch, batch, sums, best, best_epoch, tuple(history), stopped)
 
 
 def _named(params: Params, prefix: str) -> Tensors:

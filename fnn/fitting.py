@@ -34,19 +34,20 @@ def fit(
     """Train for a number of epochs, or with `patience` until the monitored quantity stops getting better.
 
     n epochs and then m more, by `state`, are n + m epochs byte for byte; so is a run that was stopped in the
-    middle of an epoch and goes on. Ctrl-C ends the training with a warning and hands back what there is.
+    middle of an epoch and goes on. Ctrl-C ends the training, but not the script, with a warning, and hands back what
+    there is: look at `run.stopped`, and save that run, since `on_epoch` has seen whole epochs alone.
 
     Args:
         network: the spec.
         data: to train on.
-        epochs: how many more, at least 1; the rest of an unfinished one counts as one.
+        epochs: how many more, at least 0; the rest of an unfinished one counts as one.
         validation: data to evaluate each epoch on; or a fraction of `data`, in (0, 1), that is split off as
             `split(data, fraction, seed)` does it; or None. A run that had it needs it again to go on.
         patience: stop when the monitored quantity has not been better for so many epochs, counted from the best
-            epoch whichever call it was in; at least 1, or None.
+            epoch whichever call it was in, and so at once where they are over; at least 1, or None.
         state: a run to go on with; None starts one.
         progress: whether to show a bar with loss and accuracy, on stderr.
-        on_epoch: called with the state after each epoch.
+        on_epoch: called with the state after each epoch; an error that it raises ends the training and goes through.
         settings: optimizer (Adam()), batch_size (64; None is the full batch), seed (0), monitor ("val_loss" or
             "loss"; "accuracy", "val_accuracy", "val_r2") and params, as in `start`; not with `state`, whose recipe
             says them.
@@ -66,7 +67,7 @@ def fit(
     >>> fnn.predict(xor, run.params, x)
     array([0, 1, 1, 0])
     """
-    checks.count("fit", "epochs", epochs, 1)
+    checks.count("fit", "epochs", epochs, 0)
     if patience is not None:
         checks.count("fit", "patience", patience, 1)
     if on_epoch is not None and not callable(on_epoch):
@@ -78,23 +79,19 @@ def fit(
         stratify = False if network.answers == "values" else None
         data, validation = split(data, float(validation), run.recipe.seed, stratify)
     check_fits("fit", run, data, validation)
-    goal, stopped = run.epoch + int(epochs), "interrupted"
+    goal = run.epoch + int(epochs)
+    stopped = _ended(run, goal, patience)
     bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress else None
     try:
-        for run in fold(begun, data, validation, every="step"):
+        for run in () if stopped else fold(begun, data, validation, every="step"):
             if bar:
                 bar.show(run)
-            if run.batch:
-                continue
-            if on_epoch:
+            if on_epoch and not run.batch:
                 on_epoch(run)
-            if run.epoch == goal:
-                stopped = "epochs"
-                break
-            if patience and run.epoch - run.best_epoch >= patience:
-                stopped = "patience"
+            if stopped := _ended(run, goal, patience):
                 break
     except KeyboardInterrupt:
+        stopped = "interrupted"
         warnings.warn(
             f"fit: interrupted in epoch {run.epoch + 1}; the run so far is returned. Go on with `state=run`.",
             RuntimeWarning,
@@ -104,6 +101,13 @@ def fit(
         if bar:
             bar.close()
     return attrs.evolve(run, stopped=stopped)
+
+
+def _ended(run: TrainState, goal: int, patience: int | None) -> str | None:
+    """Why the training ends where the run is, or None."""
+    if patience and not run.batch and run.epoch - run.best_epoch >= patience:
+        return "patience"
+    return "epochs" if run.epoch >= goal else None
 
 
 class _Bar:

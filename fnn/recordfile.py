@@ -17,7 +17,11 @@ def store(where: str, path: str, tensors: dict[str, Array], record: dict[str, An
     entries, buffer = tensorfile.split(tensorfile.packed(tensors))
     record = {**record, "format": FORMAT, "made_on": made_on()}
     record["sha256"] = _sums(entries, record, buffer)
-    atomic.write(where, path, tensorfile.packed(tensors, {KEY: _canonical(record)}))
+    data = tensorfile.packed(tensors, {KEY: _canonical(record)})
+    if (length := tensorfile.header_length(data)) > tensorfile.MAX_HEADER:
+        rule = f"must have a history and settings that fit into a header of {tensorfile.MAX_HEADER:,} bytes"
+        raise checks.problem(ValueError, where, "run", rule, f"{length:,}")
+    atomic.write(where, path, data)
 
 
 def fetch(where: str, path: str, max_bytes: int) -> tuple[dict[str, Array], dict[str, Any]]:

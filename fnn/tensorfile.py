@@ -100,7 +100,7 @@ def read(where: str, path: str, file: BinaryIO, size: int) -> Contents:
     if size < 10:
         raise refusal(where, path, "must have at least 10 bytes", str(size))
     start = file.read(8)
-    length = int.from_bytes(start, "little")
+    length = header_length(start)
     if not 2 <= length <= min(size - 8, MAX_HEADER):
         looks = next((what for begin, what in OTHERS.items() if start.startswith(begin)), "")
         rule = f"must begin with the length of its header, from 2 to {min(size - 8, MAX_HEADER):,}"
@@ -221,9 +221,14 @@ def packed(tensors: dict[str, Array], metadata: dict[str, str] | None = None) ->
     return save({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}, metadata)
 
 
+def header_length(data: bytes) -> int:
+    """How long the header says that it is."""
+    return int.from_bytes(data[:8], "little")
+
+
 def split(data: bytes) -> tuple[dict[str, Any], bytes]:
     """The header of `packed` bytes, and the arrays' bytes after it."""
     import json
 
-    start = 8 + int.from_bytes(data[:8], "little")
+    start = 8 + header_length(data)
     return json.loads(data[8:start]), data[start:]

@@ -133,7 +133,7 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
         try:
             held = evaluate(network, run.params, held_out)
         except FloatingPointError:
-            message = f"end_epoch: the loss on `held_out` is not finite after epoch {record.epoch}. {RUN}"
+            message = f"end_epoch: the loss on the validation data is not finite after epoch {record.epoch}. {RUN}"
             again = partial(end_epoch, run, held_out)
             raise TrainingDiverged(message, run, None, None, "val_loss", again) from None
         record = attrs.evolve(record, val_loss=held.loss, val_accuracy=held.accuracy, val_r2=held.r2)

@@ -104,7 +104,7 @@ def test_what_went_first(name: str) -> None:
     what = "the loss" if layer is None else f"`{quantity}` of layer {layer}"
     assert str(error) == (
         f"train_step: {what} is not finite in epoch 1, batch 1. Lower `learning_rate`, set `clip_norm`, or scale x by "
-        "`input_scale`. The run until then is this error's `.run`."
+        "`input_scale`, or y. The run until then is `.run` of this error; its `.best` are where to begin anew."
     )
     with pytest.raises(fnn.TrainingDiverged) as again:
         error.replay()
@@ -161,7 +161,8 @@ def test_a_loss_on_validation_data_that_is_not_finite() -> None:
         fnn.fit(LINE, data, epochs=3, validation=far)
     error = caught.value
     assert str(error) == (
-        "end_epoch: the loss on `held_out` is not finite after epoch 1. The run until then is this error's `.run`."
+        "end_epoch: the loss on the validation data is not finite after epoch 1. "
+        "The run until then is `.run` of this error; its `.best` are where to begin anew."
     )
     assert (error.layer, error.quantity, error.batch, error.rows) == (None, "val_loss", None, None)
     assert (error.run.epoch, error.run.batch) == (0, 1)

@@ -39,7 +39,10 @@ QUICK = {
         r"it is \d \(0\.\d{4}\), .*\n\noriginals +[\d.]+\nprepared +[\d.]+\nraw resized +[\d.]+\nof \d\d fonts",
     ),
     "regularization.py": (["regularization.png"], r"none +\d.*\n(.*\n){6}dropout, max-norm +\d"),
-    "resume.py": ([], r"killed at +epoch 3: .*\n(.*\n)*came to +epoch 20: (\w{32})\nnever killed epoch 20: \2\n"),
+    "resume.py": (
+        [],
+        r"(killed at TrainState\(epoch \d+, .*\n){3}came to .*\n(\w{32}) at its end\n\2 if never killed\n",
+    ),
     "rows_and_batches.py": ([], r"the loop and the batch differ by at most \d\.\de-1[5-7]\n"),
     "untrained.py": (["untrained.png"], r"(.* at a time: .* True\n){3}"),
     "vanishing.py": (["vanishing.png"], r"sigmoid, Xavier +(\d\.\de-\d\d +){4}\d\.\de-0[5-9]\n"),

@@ -34,6 +34,40 @@ def test_patience_goes_on_where_it_was() -> None:
     assert fnn.digest(rest) == fnn.digest(whole)
 
 
+def test_a_run_that_has_ended_is_not_trained_on() -> None:
+    """Saved by `on_epoch` in its last epoch, killed, and started again, it is what it would have been."""
+    seen: list[fnn.TrainState] = []
+    settings: dict[str, Any] = {"validation": DATA, "patience": 4}
+    whole = fnn.fit(NETWORK, NOISE, epochs=500, on_epoch=seen.append, **settings, **SETTINGS)
+    for _ in range(2):
+        again = fnn.fit(NETWORK, NOISE, epochs=500, state=seen[-1], on_epoch=seen.append, progress=True, **settings)
+        assert (fnn.digest(again), again.stopped) == (fnn.digest(whole), "patience")
+    assert len(seen) == whole.epoch
+    exactly = fnn.fit(NETWORK, NOISE, epochs=whole.epoch, **settings, **SETTINGS)
+    assert exactly.stopped == "patience"  # of two reasons the one that says that more would be in vain
+    one_by_one = fnn.start(NETWORK, **SETTINGS)
+    while one_by_one.stopped != "patience":
+        one_by_one = fnn.fit(NETWORK, NOISE, epochs=1, state=one_by_one, **settings)
+    assert fnn.digest(one_by_one) == fnn.digest(whole)
+    longer = fnn.fit(NETWORK, NOISE, epochs=1, state=whole, validation=DATA, patience=5)
+    assert longer.epoch == whole.epoch + 1
+
+
+def test_no_epochs_are_none() -> None:
+    run = fnn.fit(NETWORK, DATA, epochs=2, **SETTINGS)
+    steps = fnn.train(NETWORK, DATA, state=run, every="step")
+    for state in (fnn.start(NETWORK), run, next(steps)):
+        same = fnn.fit(NETWORK, DATA, epochs=0, state=state)
+        assert (fnn.digest(same), same.stopped) == (fnn.digest(state), "epochs")
+
+
+def test_patience_waits_for_the_end_of_an_epoch() -> None:
+    whole = fnn.fit(NETWORK, NOISE, epochs=500, validation=DATA, patience=4, **SETTINGS)
+    step = next(fnn.train(NETWORK, NOISE, state=whole, validation=DATA, every="step"))
+    assert step.batch == 1
+    assert fnn.fit(NETWORK, NOISE, epochs=9, state=step, validation=DATA, patience=4).epoch > whole.epoch
+
+
 def test_on_epoch_is_handed_each_state() -> None:
     seen: list[fnn.TrainState] = []
     run = fnn.fit(NETWORK, DATA, epochs=3, on_epoch=seen.append, **SETTINGS)
