@@ -13,7 +13,7 @@ from fnn.arrays import Array, freeze
 
 
 def load_arrays(
-    path: str | os.PathLike[str], *, max_bytes: int = tensorfile.MAX_BYTES, allow_nonfinite: bool = False
+    path: str | os.PathLike[str], *, allow_nonfinite: bool = False, max_bytes: int = tensorfile.MAX_BYTES
 ) -> dict[str, Array]:
     """The arrays in a .npy, .npz or safetensors file by their names, for `pack_params`.
 
@@ -28,8 +28,8 @@ def load_arrays(
 
     Args:
         path: of the file.
-        max_bytes: a larger file is refused, and one whose arrays are larger when they are unpacked.
         allow_nonfinite: whether NaN and infinity are let in.
+        max_bytes: a larger file is refused, and one whose arrays are larger when they are unpacked.
 
     Returns:
         Read-only arrays of booleans, integers and floats, of at most 64 bits, in the machine's byte order.
