@@ -172,6 +172,8 @@ def refused(load: Callable[..., object], path: Path, message: str, **settings: A
     said, whole = str(caught.value), f"{load.__name__}: `{path}` {message}"
     assert re.search(like(whole), said), said
     assert GRAMMAR.fullmatch(said)
+    assert said.isprintable()
+    assert len(said) < 2500
     assert min(seconds) < SECONDS
     tracemalloc.start()
     try:

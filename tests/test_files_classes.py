@@ -254,6 +254,29 @@ def test_a_state_of_everything_comes_back(tmp_path: Path) -> None:
         fnn.save_run(path, run, custom=CUSTOM)
 
 
+@attrs.frozen(eq=False, repr=False)
+class Sized(fnn.State):
+    m: Any = attrs.field(converter=fnn.sealed)
+    size: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "size", len(self.m))
+
+
+def test_what_a_state_makes_itself_is_not_saved(tmp_path: Path) -> None:
+    path, run = tmp_path / "file", _run(Sized(np.ones(3)))
+    fnn.save_run(path, run, custom=(*CUSTOM, Sized))
+    assert fnn.load_run(path, custom=(*CUSTOM, Sized)).optimizer_state.rest.size == 3
+
+
+def test_a_record_that_is_no_state_where_one_must_be(tmp_path: Path) -> None:
+    path, data = tmp_path / "file", saved(fnn.save_run, _run(None), custom=CUSTOM)
+    path.write_bytes(edited(data, {"optimizer_state.fields.rest": {"state": "Squareplus", "fields": {}}}))
+    refused(
+        fnn.load_run, path, "must hold what makes a TrainState, got TypeError: Squareplus is no state.", custom=CUSTOM
+    )
+
+
 @attrs.frozen
 class Holds:
     thing: Any
