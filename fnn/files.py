@@ -269,7 +269,7 @@ def _checked(where: str, tensors: Tensors, record: dict[str, Any], own: dict[str
 
 def _missing(record: dict[str, Any], own: dict[str, type]) -> str:
     """The classes that are neither fnn's nor given, as what goes into the parentheses of a tuple."""
-    names = list(dict.fromkeys(unknown(record, own)))
+    names = sorted(set(unknown(record, own)))
     return f"{', '.join(names)}{',' * (len(names) == 1)}"
 
 

@@ -53,7 +53,7 @@ def unknown(value: Any, own: dict[str, type]) -> Iterator[str]:
             fields = value["fields"] if is_state else value  # a field may be called "spec" too
             value = list(fields.values()) if isinstance(fields, dict) else fields
         if isinstance(value, list):
-            rest += reversed(value)
+            rest += value
 
 
 def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, type]) -> Any:
