@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -273,6 +274,14 @@ def test_a_record_that_is_no_state_where_one_must_be(tmp_path: Path) -> None:
     )
 
 
+class Text(str):
+    pass
+
+
+class Count(IntEnum):
+    ONE = 1
+
+
 @attrs.frozen
 class Holds:
     thing: Any
@@ -289,6 +298,8 @@ NO: list[tuple[Any, str]] = [
     (np.int64(3), f"{KINDS} np.int64(3) as AT."),
     (np.bool_(True), f"{KINDS} np.True_ as AT."),
     (1j, f"{KINDS} 1j as AT."),
+    (Text("a"), f"{KINDS} 'a' as AT."),
+    (Count.ONE, f"{KINDS} <Count.ONE: 1> as AT."),
     (b"bytes", f"{KINDS} b'bytes' as AT."),
     (Decimal(1), f"{KINDS} Decimal('1') as AT."),
     (Sign, f"{KINDS} <class 'tests.…Sign'> as AT."),
