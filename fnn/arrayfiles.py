@@ -13,7 +13,7 @@ from fnn.arrays import Array, freeze
 
 
 def load_arrays(
-    path: str | os.PathLike[str], *, max_bytes: int = tensorfile.MAX_BYTES, allow_nonfinite: bool = False
+    path: str | os.PathLike[str], *, allow_nonfinite: bool = False, max_bytes: int = tensorfile.MAX_BYTES
 ) -> dict[str, Array]:
     """The arrays in a .npy, .npz or safetensors file by their names, for `pack_params`.
 
@@ -28,8 +28,8 @@ def load_arrays(
 
     Args:
         path: of the file.
-        max_bytes: a larger file is refused, and one whose arrays are larger when they are unpacked.
         allow_nonfinite: whether NaN and infinity are let in.
+        max_bytes: a larger file is refused, and one whose arrays are larger when they are unpacked.
 
     Returns:
         Read-only arrays of booleans, integers and floats, of at most 64 bits, in the machine's byte order.
@@ -106,7 +106,7 @@ def _npy(where: str, path: str, name: str, data: bytes) -> Array:
         shape, by_columns, dtype = read(file, max_header_size=2000)  # ten times as long as one with a real shape
     except Exception as error:  # whatever NumPy's parser makes of it
         raise tensorfile.refusal(where, path, f"must have a header in {name}", tensorfile.said(error)) from error
-    if dtype.kind not in "buif" or dtype.itemsize > 8 or dtype.subdtype:
+    if dtype.kind not in "buif" or dtype.itemsize > 8:
         fix = "Objects are pickles, which are never read." if dtype.hasobject else ""
         rule = f"must hold real numbers of at most 64 bits in {name}"
         raise tensorfile.refusal(where, path, rule, f"dtype {dtype}", fix)

@@ -13,7 +13,6 @@ from fnn.dataset import Batch
 from fnn.params import Params
 from fnn.runs import TrainState
 
-Step = Callable[[TrainState, Params], tuple[Params, Any]]
 Replay = Callable[[], TrainState]
 RUN = "The run until then is `.run` of this error; its `.best` are where to begin anew."
 
@@ -57,9 +56,9 @@ class TrainingDiverged(FloatingPointError):  # noqa: N818  # a named event, as S
         return str(self.args[0])
 
 
-def diverged(run: TrainState, batch: Batch, prepared: Prepared, step: Step, replay: Replay) -> TrainingDiverged:
-    """The error to raise of a step, with the first of its numbers that is not finite."""
-    made = _made(run, batch, prepared, step)
+def diverged(run: TrainState, batch: Batch, prepared: Prepared, after: Params, replay: Replay) -> TrainingDiverged:
+    """The error to raise of a step to the parameters `after`, with the first of its numbers that is not finite."""
+    made = _made(run, batch, prepared, after)
     found = ((layer, name) for layer, name, array in made if not np.isfinite(array).all())
     layer, quantity = next(found, (None, "loss"))
     what = "the loss" if layer is None else f"`{quantity}` of layer {layer}"
@@ -70,7 +69,7 @@ def diverged(run: TrainState, batch: Batch, prepared: Prepared, step: Step, repl
     return TrainingDiverged(message, run, batch, layer, quantity, replay)
 
 
-def _made(run: TrainState, batch: Batch, prepared: Prepared, step: Step) -> Iterator[tuple[int | None, str, Any]]:
+def _made(run: TrainState, batch: Batch, prepared: Prepared, after: Params) -> Iterator[tuple[int | None, str, Any]]:
     """All that a step makes, in the order in which it makes it."""
     network = run.recipe.network
     passed = run_forward(network, run.params, prepared.x, batch.key)
@@ -81,5 +80,5 @@ def _made(run: TrainState, batch: Batch, prepared: Prepared, step: Step) -> Iter
     g = gradient(network, run.params, passed, prepared, deltas)
     for i in sorted(deltas, reverse=True):
         yield from ((i, "delta", deltas[i]), (i, "dW", g[i].weight), (i, "db", g[i].bias))
-    for i, p in enumerate(step(run, g)[0]):
+    for i, p in enumerate(after):
         yield from ((i, name, array) for name, array in p._asdict().items())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -92,7 +93,8 @@ def load(
     own = own_classes("load", custom)
     path = os.fsdecode(path)
     tensors, record = _load("load", path, "model", own, allow_nonfinite, max_bytes)
-    network: Network = _made("load", path, "Network", lambda: _spec("load", record["network"], own, Network))
+    with _making("load", path, "Network"):
+        network: Network = _spec("load", record["network"], own, Network)
     params = _params("load", path, network, record["dtype"], tensors, "")
     _all_used("load", path, tensors)
     return network, params
@@ -163,11 +165,14 @@ def load_run(
     where, path = "load_run", os.fsdecode(path)
     own = own_classes(where, custom)
     tensors, record = _load(where, path, "run", own, allow_nonfinite, max_bytes)
-    recipe: Recipe = _made(where, path, "Recipe", lambda: _spec(where, record["recipe"], own, Recipe))
+    with _making(where, path, "Recipe"):
+        recipe: Recipe = _spec(where, record["recipe"], own, Recipe)
     params, best = (_params(where, path, recipe.network, record["dtype"], tensors, part) for part in ("", "best."))
-    run: TrainState = _made(where, path, "TrainState", lambda: _run(recipe, params, best, record, tensors, own))
+    with _making(where, path, "TrainState"):
+        run = _run(recipe, params, best, record, tensors, own)
+        fault = _run_fault(run)
     _all_used(where, path, tensors)
-    if fault := _made(where, path, "TrainState", lambda: _run_fault(run)):
+    if fault:
         raise refusal(where, path, "must hold a state of training", fault)
     others = "; ".join(differences(record["made_on"], made_on()))
     if others:
@@ -264,7 +269,7 @@ def _checked(where: str, tensors: Tensors, record: dict[str, Any], own: dict[str
 
 def _missing(record: dict[str, Any], own: dict[str, type]) -> str:
     """The classes that are neither fnn's nor given, as what goes into the parentheses of a tuple."""
-    names = list(dict.fromkeys(unknown(record, own)))
+    names = sorted(set(unknown(record, own)))
     return f"{', '.join(names)}{',' * (len(names) == 1)}"
 
 
@@ -287,10 +292,11 @@ def _load(
     return tensors, record
 
 
-def _made(where: str, path: str, kind: str, make: Callable[[], Any]) -> Any:
-    """What `make` makes, a `kind`."""
+@contextmanager
+def _making(where: str, path: str, kind: str) -> Iterator[None]:
+    """What is raised while a `kind` is made of what is in a file is the file's fault."""
     try:
-        return make()
+        yield
     except Exception as error:  # whatever a user's class raises
         raise refusal(where, path, f"must hold what makes a {kind}", said(error)) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any
 
@@ -90,15 +91,21 @@ def from_dict(value: dict[str, Any], *own: type) -> Any:
     >>> fnn.from_dict({"spec": "Dense", "units": 10, "activation": {"spec": "Tanh"}})
     Dense(10, activation=Tanh())
     """
-    kinds = dict(known())
-    for kind in own:
-        is_record = isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
-        if not is_record or kind.__name__ in kinds:
-            rule = "must be frozen records of one's own, each with a name that no other has"
-            raise checks.problem(TypeError, "from_dict", "own", rule, checks.show(kind))
-        kinds[kind.__name__] = kind
+    kinds = {**known(), **by_name("from_dict", "own", own, known())}
     checks.instance("from_dict", "value", value, dict)
     return _made(value, kinds)
+
+
+def by_name(where: str, name: str, own: Iterable[type], taken: Collection[str]) -> dict[str, type]:
+    """A user's own classes by their names, refused unless each is a record's, with a name that no other has."""
+    kinds: dict[str, type] = {}
+    for kind in own:
+        is_record = isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
+        if not is_record or kind.__name__ in kinds or kind.__name__ in taken:
+            rule = "must be classes of frozen records of one's own, each with a name that no other has"
+            raise checks.problem(TypeError, where, name, rule, checks.show(kind))
+        kinds[kind.__name__] = kind
+    return kinds
 
 
 @cache

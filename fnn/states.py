@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from fnn import adam, averages, checks, optimizers, params, tensorfile
 from fnn.arrays import Array, State, sealed
-from fnn.specs import from_dict, known, to_dict
+from fnn.specs import by_name, from_dict, known, to_dict
 
 Tensors = dict[str, Array]
 STATES = {
@@ -24,18 +23,11 @@ STATES = {
 
 
 def own_classes(where: str, custom: Collection[type]) -> dict[str, type]:
-    """A user's own classes by their names, refused unless each is a record's, with a name that no other has."""
-    own: dict[str, type] = {}
+    """A user's own classes by their names."""
     if not isinstance(custom, tuple | list):
         fix = f"One class is `custom=({custom.__name__},)`." if isinstance(custom, type) else ""
         raise checks.problem(TypeError, where, "custom", "must be a tuple of classes", checks.show(custom), fix)
-    for kind in custom:
-        is_record = isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
-        if not is_record or kind.__name__ in {**own, **STATES, **known()}:
-            rule = "must be classes of frozen records of one's own, each with a name that no other has"
-            raise checks.problem(TypeError, where, "custom", rule, checks.show(kind))
-        own[kind.__name__] = kind
-    return own
+    return by_name(where, "custom", custom, {**STATES, **known()})
 
 
 def plain_spec(where: str, spec: object, own: dict[str, type]) -> dict[str, Any]:
@@ -61,7 +53,7 @@ def unknown(value: Any, own: dict[str, type]) -> Iterator[str]:
             fields = value["fields"] if is_state else value  # a field may be called "spec" too
             value = list(fields.values()) if isinstance(fields, dict) else fields
         if isinstance(value, list):
-            rest += reversed(value)
+            rest += value
 
 
 def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, type]) -> Any:

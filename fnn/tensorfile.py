@@ -66,17 +66,22 @@ def opened(where: str, path: str, max_bytes: int) -> Iterator[tuple[BinaryIO, in
         ModelFileError: for something else, or a larger one.
     """
     checks.count(where, "max_bytes", max_bytes, 1)
-    if stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: to open a device can do something
-        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-        with open(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISREG(status.st_mode):
-                if status.st_size > max_bytes:
-                    rule, fix = f"must have at most {max_bytes:,} bytes", "A larger one is read with `max_bytes`."
-                    raise refusal(where, path, rule, f"{status.st_size:,}", fix)
-                yield file, status.st_size
-                return
-    raise refusal(where, path, "must be a regular file", "a folder" if os.path.isdir(path) else "a device or a pipe")
+    _regular(where, path, os.stat(path))  # before it is opened: to open a device can do something
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(os.open(path, flags), "rb") as file:
+        size = _regular(where, path, os.fstat(file.fileno())).st_size
+        if size > max_bytes:
+            rule, fix = f"must have at most {max_bytes:,} bytes", "A larger one is read with `max_bytes`."
+            raise refusal(where, path, rule, f"{size:,}", fix)
+        yield file, size
+
+
+def _regular(where: str, path: str, status: os.stat_result) -> os.stat_result:
+    """What is known of a file, refused unless it is a regular one."""
+    if not stat.S_ISREG(status.st_mode):
+        got = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
+        raise refusal(where, path, "must be a regular file", got)
+    return status
 
 
 def refusal(where: str, path: str, rule: str, got: str, fix: str = "") -> Exception:

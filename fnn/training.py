@@ -64,7 +64,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
         params, optimizer_state = _stepped(run, result.grads)
         if not (math.isfinite(result.loss) and _are_finite(params, result.grads)):
             checks.finite("train_step", "batch.x", prepared.x)
-            raise diverged(run, batch, prepared, _stepped, partial(train_step, run, batch))
+            raise diverged(run, batch, prepared, params, partial(train_step, run, batch))
     sums = _add(run.sums, network, result.loss, result.outputs, prepared)
     return attrs.evolve(
         run, params=params, optimizer_state=optimizer_state, batch=run.batch + 1, sums=sums, stopped=None

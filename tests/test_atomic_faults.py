@@ -174,6 +174,14 @@ def test_who_is_blamed(tmp_path: Path) -> None:
         fnn.save_run(tmp_path / "run", fnn.start(NETWORK))
 
 
+def test_the_path_that_was_given_is_named(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("model")
+    error = failure(errno.ENOSPC)
+    with pytest.raises(OSError, match=exactly(f"[Errno {error.errno}] save: {error.strerror}; {STILL}: '{link}'")):
+        save_with(link, ("write", 0, error))
+
+
 # What the kernel itself refuses.
 
 TOO_LARGE = """

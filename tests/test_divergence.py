@@ -83,6 +83,7 @@ CASES: dict[str, tuple[fnn.Network, list[Any], Any, list[float], int | None, str
     "delta": (attrs.evolve(LINE, loss=Infinite()), [[[1]], [0]], fnn.SGD(), [1.0], 0, "delta"),
     "dW": (attrs.evolve(LINE, loss=Steep(1e30)), [[[0]], [0]], fnn.SGD(), [1e20], 0, "dW"),
     "db": (attrs.evolve(DEEP, loss=Steep(3e38)), [[[0]], [0], [[2]], [0]], fnn.SGD(), [1e-3] * 3, 0, "db"),
+    "dW and db": (attrs.evolve(DEEP, loss=Steep(3e38)), [[[0]], [0], [[2]], [0]], fnn.SGD(), [1.0] * 3, 0, "dW"),
     "dW of a penalty": (PENALIZED, [[[1e10]], [0]], fnn.SGD(), [0.0], 0, "dW"),
     "delta of an earlier layer": (
         attrs.evolve(DEEP, loss=Steep(1e30)), [[[0]], [0], [[1e20]], [0]], fnn.SGD(), [1.0], 1, "delta",

@@ -199,6 +199,18 @@ def test_what_is_not_finite_is_kept_where_it_is_allowed(tmp_path: Path) -> None:
     assert fnn.digest(fnn.load(path, allow_nonfinite=True)[1]) == fnn.digest(broken)
 
 
+def test_moments_must_be_finite_too(tmp_path: Path) -> None:
+    """Adam's v overflows where the gradient does not."""
+    run, path = fnn.start(fnn.mlp(1, 1, output="identity", loss="mse")), tmp_path / "run"
+    zeros = attrs.evolve(run, params=attrs.evolve(run.params, vector=np.zeros(2, np.float32)))
+    run = fnn.train_step(zeros, fnn.Batch([[1e20]], [1.0], key=run.key))
+    assert run.optimizer_state.v.tolist()[0] == np.inf
+    with pytest.raises(ValueError, match=r"^save_run: `optimizer_state\.v` must be finite in float32, got inf at 0\."):
+        fnn.save_run(path, run)
+    fnn.save_run(path, run, allow_nonfinite=True)
+    assert fnn.digest(fnn.load_run(path, allow_nonfinite=True)) == fnn.digest(run)
+
+
 @pytest.mark.parametrize(
     ("change", "got"),
     [
@@ -223,6 +235,14 @@ def test_a_header_that_no_tool_would_read_is_not_written(tmp_path: Path, monkeyp
     ):
         fnn.save_run(tmp_path / "run", run_of())
     assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    fnn.save_run(tmp_path / "run", run_of())
+    length = int.from_bytes((tmp_path / "run").read_bytes()[:8], "little")
+    monkeypatch.setattr("fnn.tensorfile.MAX_HEADER", length)
+    fnn.save_run(tmp_path / "run", run_of())
+    monkeypatch.setattr("fnn.tensorfile.MAX_HEADER", length - 1)
+    with pytest.raises(ValueError, match=f"got {length:,}"):
+        fnn.save_run(tmp_path / "run", run_of())
 
 
 @pytest.mark.parametrize(

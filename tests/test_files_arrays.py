@@ -100,6 +100,20 @@ def test_fnns_own_files_are_read_too(tmp_path: Path) -> None:
     assert len(arrays) == 8
 
 
+def test_numbers_that_lie_at_an_odd_place_are_aligned(tmp_path: Path) -> None:
+    entries = {
+        "a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]},
+        "b": {"dtype": "F64", "shape": [2], "data_offsets": [1, 17]},
+        "c": {"dtype": "BF16", "shape": [1], "data_offsets": [17, 19]},
+    }
+    path, b = tmp_path / "file", np.array([0.1, -2.0])
+    path.write_bytes(framed(json.dumps(entries).encode(), b"\7" + b.tobytes() + b"\x80\x3f"))
+    arrays = fnn.load_arrays(path)
+    same(arrays["a"], np.array([7], np.uint8))
+    same(arrays["b"], b)
+    same(arrays["c"], np.ones(1, np.float32))
+
+
 def _bfloat16(bits: int) -> float:
     """(−1)^sign · 2^(exponent − 127) · 1.fraction, with 8 bits for the exponent and 7 for the fraction."""
     sign, exponent, fraction = -1.0 if bits >> 15 else 1.0, bits >> 7 & 255, bits & 127

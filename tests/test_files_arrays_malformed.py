@@ -162,6 +162,9 @@ ZIPS: dict[str, tuple[bytes, str]] = {
     "no name": (zipped(("", b"")), f"{ALONE} ''."),
     "a name twice": (zipped(GOOD, ("b.npy", npy()), GOOD), f"{ALONE} 'a.npy'."),
     "a name that cannot be printed": (zipped(("\x1b[2J", b"")), f"{ALONE} '\\x1b[2J'."),
+    "a name that cannot be printed, of no header": (
+        zipped(("\x1b[2J\n.npy", b"")), "must have a header in \\x1b[2J\\n.npy, got …."
+    ),
     "a member that is another zip": (zipped(("a.npy", zipped(GOOD))), "must have a header in a.npy, got …."),
     "bad UTF-8 in a name": (
         patched(patched(zipped(GOOD), FLAGS, b"\0\x08"), NAME, b"\xff"),

@@ -103,16 +103,18 @@ def test_no_pickle_is_run(tmp_path: Path, load: Callable[..., Any], protocol: in
 
 @pytest.fixture
 def at_once() -> Iterator[None]:
-    """A test that would wait for ever fails."""
+    """What is not there at once hangs, and is woken."""
 
-    def late(*args: object) -> None:
-        raise TimeoutError
+    def wake(*args: object) -> None:
+        raise TimeoutError("it hangs")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(5)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    former = signal.signal(signal.SIGALRM, wake)
+    signal.alarm(10)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)
 
 
 @pytest.mark.parametrize("load", LOADERS)

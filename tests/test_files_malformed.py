@@ -124,7 +124,7 @@ BYTES: dict[str, tuple[bytes, str]] = {
         f"{kind} offsets": (tensors(a=entry(offsets=offsets)), f"must have 'a' at the offsets [0, 8], got {offsets}.")
         for kind, offsets in {
             "short": [0, 4], "long": [0, 12], "late": [4, 12], "reversed": [8, 0], "empty": [0, 0],
-            "huge": [0, 2**62], "far": [2**62, 2**62 + 8],
+            "huge": [0, 2**62], "far": [2**62, 2**62 + 8], "half": [4, 8],
         }.items()
     },
     "overlapping tensors": (

@@ -265,6 +265,12 @@ def test_what_is_not_finite_is_let_in_where_it_is_allowed(tmp_path: Path, name: 
         assert sum(not np.isfinite(vector).all() for vector in vectors) == 1
 
 
+def test_a_variance_of_0_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(changed(model(), _number("layers.1.variance", 0.0, at=1)))
+    assert fnn.load(path)[1][1].variance.tolist()[1] == 0.0
+
+
 def test_a_run_where_a_model_is_asked_for_and_the_other_way_round(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(run())

@@ -151,6 +151,44 @@ def test_what_is_not_as_it_was_is_said(tmp_path: Path, monkeypatch: pytest.Monke
         fnn.load(path)  # a model is not gone on with
 
 
+def test_what_was_set_then_and_is_not_now_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Z80")
+    fnn.save_run(tmp_path / "run", fnn.start(NETWORK))
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    with pytest.warns(RuntimeWarning, match=r"\(OPENBLAS_CORETYPE Z80, here not set\)"):
+        fnn.load_run(tmp_path / "run")
+
+
+def test_how_many_threads_were_asked_for_is_not_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many there are is."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "64")
+    fnn.save_run(tmp_path / "run", fnn.start(NETWORK))
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    fnn.load_run(tmp_path / "run")
+
+
+def test_the_vector_instructions_are_those_that_numpy_needs_and_those_that_it_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = {"SIMD Extensions": {"baseline": ["SSE"], "found": ["AVX2", "FMA3"], "not found": ["AVX512F"]}}
+    blas = {"Build Dependencies": {"blas": {"name": "scipy-openblas"}}}
+    monkeypatch.setattr(np, "show_config", lambda mode: config | blas)
+    assert provenance.made_on()["simd"] == "SSE AVX2 FMA3"
+
+
+def test_of_several_blas_that_of_numpy_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def library(name: str, threads: int, kind: str = "blas") -> dict[str, Any]:
+        return {"user_api": kind, "internal_api": "openblas", "filepath": f"/{name}.libs/a.so", "num_threads": threads}
+
+    there = [library("numpy", 5, "openmp"), library("scipy", 1), library("numpy", 3)]
+    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: there)
+    assert provenance.made_on()["blas_threads"] == 3
+    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: there[:2])
+    assert provenance.made_on()["blas_threads"] == 1
+    monkeypatch.setattr("threadpoolctl.threadpool_info", list)
+    assert provenance.made_on()["blas_threads"] is None
+
+
 def test_the_threads_are_those_of_numpys_blas_at_the_time(tmp_path: Path) -> None:
     with threadpool_limits(1):
         fnn.save_run(tmp_path / "run", fnn.start(NETWORK))

@@ -137,6 +137,16 @@ def test_states_are_told_apart_by_their_digest() -> None:
     assert repr(counted(np.float32)) == "Params(15 float32 numbers in 4 layers)"
 
 
+def test_the_module_of_a_users_record_does_not_count_in_a_digest() -> None:
+    modules = ("__main__", "fnn_extras", "tests.own", "fnn.layers")
+    kinds = [attrs.make_class("Own", {"a": attrs.field(default=1)}, frozen=True) for _ in modules]
+    for kind, module in zip(kinds, modules, strict=True):
+        kind.__module__ = module
+    first, *others, ours = (fnn.digest(kind()) for kind in kinds)
+    assert set(others) == {first}
+    assert ours != first
+
+
 def test_the_running_statistics_take_the_vectors_dtype() -> None:
     mixed = fnn.Params(NETWORK.layout, np.zeros(SIZE, np.float32), np.array([0.1, 0.2, 1, 2]))
     assert mixed.running.dtype == mixed[1].mean.dtype == np.float32

@@ -237,7 +237,7 @@ def test_a_users_own_by_class() -> None:
 
 
 UNKNOWN = "`value` must have under 'spec' the name of a known class"
-CLASSES = "`own` must be frozen records of one's own, each with a name that no other has"
+CLASSES = "`own` must be classes of frozen records of one's own, each with a name that no other has"
 GIVE = "Give a class of your own after `value`."
 
 
