@@ -106,7 +106,7 @@ def _npy(where: str, path: str, name: str, data: bytes) -> Array:
         shape, by_columns, dtype = read(file, max_header_size=2000)  # ten times as long as one with a real shape
     except Exception as error:  # whatever NumPy's parser makes of it
         raise tensorfile.refusal(where, path, f"must have a header in {name}", tensorfile.said(error)) from error
-    if dtype.kind not in "buif" or dtype.itemsize > 8 or dtype.subdtype:
+    if dtype.kind not in "buif" or dtype.itemsize > 8:
         fix = "Objects are pickles, which are never read." if dtype.hasobject else ""
         rule = f"must hold real numbers of at most 64 bits in {name}"
         raise tensorfile.refusal(where, path, rule, f"dtype {dtype}", fix)
