@@ -70,6 +70,7 @@ ARRAYS: dict[str, tuple[bytes, str]] = {
     "a call": (of("(2,)", "__import__('os').getcwd()"), f"{HEADER} ValueError: malformed node or string …."),
     "a comprehension": (of("tuple(9**9 for i in range(9**9))"), f"{HEADER} ValueError: malformed node or string …."),
     "1,000 brackets": (npy("(" * 1000 + ")" * 1000), f"{HEADER} …."),
+    "1,000 brackets left open": (npy("(" * 1000), f"{HEADER} …."),
     "1,900 signs": (npy("-" * 1900 + "1"), f"{HEADER} …."),
     "an order that is none": (of("(2,)", order="1"), f"{HEADER} ValueError: fortran_order is not a valid bool: 1."),
     "a shape that is a list": (of("[2]"), f"{HEADER} ValueError: shape is not valid: [2]."),
