@@ -20,7 +20,7 @@ def load_arrays(
     What kind of file it is, is told from how it begins. The only array of a .npy file is named "arr_0". Those of
     safetensors come in the order in which they lie in the file, mostly that of their names and not of the layers, so
     they are picked by name. bfloat16 becomes float32, which holds it exactly. Nothing is unpickled, and what a file
-    declares is checked before it is allocated.
+    declares is checked before it is allocated; a file of `save` is checked by its sums only by `load`.
 
     PyTorch stores a weight as (out, in), so its transpose goes in; a bias is its own. Of a `Sequential` that was
     saved by safetensors: `pack_params(network, [arrays[f"{i}.{part}"].T for i in (0, 2, 4) for part in ("weight",
@@ -78,7 +78,11 @@ def _npz(where: str, path: str, data: bytes, max_bytes: int) -> dict[str, Array]
                 name = member.filename.removesuffix(".npy")
                 if name == member.filename or name in arrays:
                     rule = "must hold .npy files alone, each of another name"
-                    raise tensorfile.refusal(where, path, rule, repr(member.filename))
+                    torch = member.filename.endswith("/data.pkl")
+                    fix = (
+                        "It is PyTorch's: there `safetensors.torch.save_file(model.state_dict(), …)`." if torch else ""
+                    )
+                    raise tensorfile.refusal(where, path, rule, repr(member.filename), fix)
                 if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others know no limit
                     rule = f"must hold {member.filename} stored or deflated, as NumPy does"
                     raise tensorfile.refusal(where, path, rule, f"compression {member.compress_type}")

@@ -36,7 +36,7 @@ def write(where: str, path: str, data: bytes) -> None:
             untouched = kept and _restore(target, former)
             raise
     except OSError as error:
-        then = "what was there before is there still" if untouched else "the new file is there, but may yet be lost"
+        then = "nothing was changed" if untouched else "the new file is there, but may yet be lost"
         raise OSError(error.errno, f"{where}: {error.strerror}; {then}", path) from error
     finally:
         try:
@@ -57,12 +57,12 @@ def _target(where: str, path: str) -> str:
     except ValueError as error:
         raise ValueError(f"{where}: {error} in the path {path!r}") from error
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, f"{where}: a folder is no file. Give the name of a file in it", path)
+        raise IsADirectoryError(errno.EISDIR, f"{where}: this is a folder. Give the name of a file in it", path)
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, f"{where}: a device or a pipe would be replaced. Give a file's name", path)
     for folder in (os.path.dirname(target), os.path.dirname(path) or os.curdir):  # "no/../file" leads nowhere either
         if not os.path.isdir(folder):
-            raise FileNotFoundError(errno.ENOENT, f"{where}: no folder {folder}. Make it first", path)
+            raise FileNotFoundError(errno.ENOENT, f"{where}: the folder {folder} is not there. Make it first", path)
     return target
 
 

@@ -40,8 +40,9 @@ def save(
     the format, sha256 sums and what it was made on stand as JSON in the metadata, under "fnn".
 
     The file is replaced at once: a reader finds the old or the new one whole, whatever happens meanwhile, and when
-    this returns the new one outlasts a loss of power. A link stays one. A kill, or a loss of power then or soon
-    after, may leave a file .fnn-….tmp beside it, which can be deleted.
+    this returns the new one outlasts a loss of power. Until then both need room. A symbolic link stays one, a hard
+    link does not; the mode is by the umask. A kill, or a loss of power then or soon after, may leave a file
+    .fnn-….tmp beside it, which can be deleted.
 
     Args:
         path: of the file; its folder must be there. Any name; other tools expect one in .safetensors.
@@ -176,7 +177,7 @@ def load_run(
         raise refusal(where, path, "must hold a state of training", fault)
     others = "; ".join(differences(record["made_on"], made_on()))
     if others:
-        message = f"load_run: {path} was made on another machine or with other versions ({printable(others, 3000)})"
+        message = f"load_run: {path} was made with another machine, versions or threads ({printable(others, 3000)})"
         warnings.warn(f"{message}. What follows can differ in its last bits.", RuntimeWarning, stacklevel=2)
     return run
 
@@ -259,18 +260,22 @@ def _is_word(value: object) -> bool:
 
 def _checked(where: str, tensors: Tensors, record: dict[str, Any], own: dict[str, type], allow_nonfinite: bool) -> None:
     """Refuse a class that is not given, and numbers that are not finite."""
-    if missing := _missing(record, own):
-        rule, fix = "must have the class of each record that is not fnn's", f"Give `custom=({missing})`."
-        raise checks.problem(TypeError, where, "custom", rule, f"none for {missing.rstrip(',')}", fix)
-    if not allow_nonfinite:
-        for name, array in tensors.items():
+    missing, fix = _missing(record, own)
+    if missing:
+        rule = "must have the class of each record that is not fnn's"
+        raise checks.problem(TypeError, where, "custom", rule, f"none for {missing}", fix)
+    try:
+        for name, array in () if allow_nonfinite else tensors.items():
             checks.finite(where, name, array)
+    except ValueError as error:
+        raise ValueError(f"{error} `allow_nonfinite=True` saves it all the same.") from None
 
 
-def _missing(record: dict[str, Any], own: dict[str, type]) -> str:
-    """The classes that are neither fnn's nor given, as what goes into the parentheses of a tuple."""
+def _missing(record: dict[str, Any], own: dict[str, type]) -> tuple[str, str]:
+    """The classes that are neither fnn's nor given, and what to do."""
     names = sorted(set(unknown(record, own)))
-    return f"{', '.join(names)}{',' * (len(names) == 1)}"
+    every = [*own, *names]
+    return ", ".join(names), f"Give `custom=({', '.join(every)}{',' * (len(every) == 1)})`."
 
 
 def _load(
@@ -279,14 +284,15 @@ def _load(
     """What is in a file, after all that can be checked before it is made a network or a run."""
     tensors, record = recordfile.fetch(where, path, max_bytes)
     if record.get("kind") != kind:
-        fix = "A run is read by `load_run`, and has `.params` and `.best`; a model is read by `load`."
+        fixes = {"run": "Read it by `load_run`; it has `.params` and `.best`.", "model": "Read it by `load`."}
+        fix = fixes.get(str(record.get("kind")), "")
         raise refusal(where, path, f"must hold a {kind}", checks.show(record.get("kind")), fix)
     if record.keys() != FIELDS[kind] or record["dtype"] not in ("float32", "float64"):
         rule = f"must have a record of {', '.join(sorted(FIELDS[kind]))}, and a dtype of floats"
         raise refusal(where, path, rule, checks.show(record))
-    if missing := _missing(record, own):
-        rule, fix = "must need no class that is not given", f"Give `custom=({missing})`."
-        raise refusal(where, path, rule, missing.rstrip(","), fix)
+    missing, fix = _missing(record, own)
+    if missing:
+        raise refusal(where, path, "must need no class that is not given", missing, fix)
     if not allow_nonfinite:
         all_finite(where, path, tensors)
     return tensors, record

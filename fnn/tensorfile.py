@@ -24,10 +24,11 @@ DTYPES = {
     "BF16": "<u2",  # the upper half of a float32
 }
 OTHERS = {
-    b"PK": "a zip file, as .npz and PyTorch's .pt are",
-    b"\x80": "a pickle",
-    b"\x93NUMPY": "a .npy file",
-    b"\x89HDF": "an HDF5 file",
+    b"PK": "what looks like a zip file, as .npz (`load_arrays` reads it) and PyTorch's .pt are",
+    b"\x93NUMPY": "what looks like a .npy file, which `load_arrays` reads",
+    b"\x80": "what looks like a pickle, which is never read",
+    b"\x89HDF": "what looks like an HDF5 file",
+    b"\x1f\x8b": "what looks like a gzip file, which is to be unpacked first",
 }
 
 
@@ -107,9 +108,11 @@ def read(where: str, path: str, file: BinaryIO, size: int) -> Contents:
     start = file.read(8)
     length = header_length(start)
     if not 2 <= length <= min(size - 8, MAX_HEADER):
-        looks = next((what for begin, what in OTHERS.items() if start.startswith(begin)), "")
-        rule = f"must begin with the length of its header, from 2 to {min(size - 8, MAX_HEADER):,}"
-        raise refusal(where, path, rule, f"{length:,}", f"It looks like {looks}." if looks else "")
+        is_text = start.isascii() and start.translate(None, b"\t\n\r").decode().isprintable()
+        other = "what looks like text" if is_text else f"a length of {length:,}"
+        got = next((looks for begin, looks in OTHERS.items() if start.startswith(begin)), other)
+        rule = f"must be a safetensors file, with a header of 2 to {min(size - 8, MAX_HEADER):,} bytes"
+        raise refusal(where, path, rule, got)
     header = parsed(where, path, "the header", file.read(length))
     metadata = header.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
@@ -167,7 +170,8 @@ def _places(where: str, path: str, header: dict[str, Any], size: int) -> dict[st
             raise refusal(where, path, rule, str([begin, past]))
         places[name], end = begin, past
     if end != size:
-        raise refusal(where, path, f"must have {end:,} bytes after its header", f"{size:,}")
+        fix = "It is cut short." if size < end else ""
+        raise refusal(where, path, f"must have {end:,} bytes after its header", f"{size:,}", fix)
     return places
 
 

@@ -1,4 +1,4 @@
-"""A save that the file system refuses, at each call in turn: it says so, and what was there before is there still."""
+"""A save that the file system refuses, at each call in turn: it says so, and nothing was changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NETWORK = fnn.mlp(4, 3)
 OLD, NEW = (fnn.init_params(NETWORK, seed) for seed in (0, 1))
 CALLS = {"open": 2, "write": 3, "fsync": 2, "close": 2, "link": 1, "replace": 1, "unlink": 4}  # that one save makes
 NEEDED = [(name, n) for name in ("open", "write", "fsync", "close", "replace") for n in range(CALLS[name])]
-STILL = "what was there before is there still"
+STILL = "nothing was changed"
 MAYBE = "the new file is there, but may yet be lost"
 
 

@@ -20,7 +20,7 @@ from tests.stand_ins import exactly
 
 NETWORK = fnn.mlp(4, 3)
 OLD, NEW = (fnn.init_params(NETWORK, seed) for seed in (0, 1))
-NO_FOLDER = "a folder is no file. Give the name of a file in it"
+NO_FOLDER = "this is a folder. Give the name of a file in it"
 NO_DEVICE = "a device or a pipe would be replaced. Give a file's name"
 unix = pytest.mark.skipif(os.name == "nt", reason="Windows has other files, links and modes")
 
@@ -83,10 +83,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("old/.", errno.ENOTDIR, "Not a directory"),
         ("old/file", errno.ENOTDIR, "Not a directory"),
         ("to-old/", errno.ENOTDIR, "Not a directory"),
-        ("no/file", errno.ENOENT, "no folder {folder}/no. Make it first"),
-        ("no/folder/file", errno.ENOENT, "no folder {folder}/no/folder. Make it first"),
-        ("to-no-folder", errno.ENOENT, "no folder {folder}/no. Make it first"),
-        ("no/../file", errno.ENOENT, "no folder no/... Make it first"),
+        ("no/file", errno.ENOENT, "the folder {folder}/no is not there. Make it first"),
+        ("no/folder/file", errno.ENOENT, "the folder {folder}/no/folder is not there. Make it first"),
+        ("to-no-folder", errno.ENOENT, "the folder {folder}/no is not there. Make it first"),
+        ("no/../file", errno.ENOENT, "the folder no/.. is not there. Make it first"),
         ("circle", errno.ELOOP, os.strerror(errno.ELOOP)),
         ("circle/file", errno.ELOOP, os.strerror(errno.ELOOP)),
         (256 * "n", errno.ENAMETOOLONG, "File name too long"),
@@ -149,8 +149,8 @@ def as_nobody() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("mode", "name", "message"),
     [
-        (0o555, "old", "Permission denied; what was there before is there still"),
-        (0o555, "new", "Permission denied; what was there before is there still"),
+        (0o555, "old", "Permission denied; nothing was changed"),
+        (0o555, "new", "Permission denied; nothing was changed"),
         (0o444, "old", "Permission denied"),
     ],
 )

@@ -16,7 +16,7 @@ import fnn
 from tests.model_files import deep, framed, refused
 
 LOADERS: list[Callable[..., Any]] = [fnn.load, fnn.load_run, fnn.load_arrays]
-KIND = "must begin with the length of its header, from 2 to"
+KIND = "must be a safetensors file, with a header of 2 to"
 ONE = "must have as the header one JSON object in UTF-8, got"
 SAY = "must say of 'a' its dtype, shape and data_offsets, got"
 NONE_OF = "which is none of F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, BOOL, BF16"
@@ -47,12 +47,12 @@ NO_METADATA: list[Any] = [[], 1, "fnn", {"fnn": 1}, {"fnn": {"format": 1}}, {"fn
 BYTES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "must have at least 10 bytes, got 0."),
     **{f"{n} bytes": (bytes(n), f"must have at least 10 bytes, got {n}.") for n in range(1, 10)},
-    "10 zeros": (bytes(10), f"{KIND} 2, got 0."),
-    "header of 0 bytes": (framed(b"{}", length=0), f"{KIND} 2, got 0."),
-    "header of 1 byte": (framed(b"{}", length=1), f"{KIND} 2, got 1."),
-    "header longer than the file by one": (framed(b"{}", length=3), f"{KIND} 2, got 3."),
-    "header of 2**63 bytes": (framed(b"{}", length=2**63), f"{KIND} 2, got 9,223,372,036,854,775,808."),
-    "header of 2**64 - 1 bytes": (b"\xff" * 8 + b"{}", f"{KIND} 2, got 18,446,744,073,709,551,615."),
+    "10 zeros": (bytes(10), f"{KIND} 2 bytes, got a length of 0."),
+    "header of 0 bytes": (framed(b"{}", length=0), f"{KIND} 2 bytes, got a length of 0."),
+    "header of 1 byte": (framed(b"{}", length=1), f"{KIND} 2 bytes, got a length of 1."),
+    "header longer than the file by one": (framed(b"{}", length=3), f"{KIND} 2 bytes, got a length of 3."),
+    "header of 2**63 bytes": (framed(b"{}", length=2**63), f"{KIND} 2 bytes, got a length of {2**63:,}."),
+    "header of 2**64 - 1 bytes": (b"\xff" * 8 + b"{}", f"{KIND} 2 bytes, got a length of 18,446,744,073,709,551,615."),
     "header one byte short": (
         framed(b'{"a": 12}', b"x", length=8),
         f"{ONE} Expecting ',' delimiter: line 1 column 9 (char 8).",
@@ -145,7 +145,7 @@ BYTES: dict[str, tuple[bytes, str]] = {
     "bytes and no tensors": (tensors(), "must have 0 bytes after its header, got 8."),
     "tensors larger than the file": (
         tensors(a=entry(shape=[2**40], offsets=[0, 2**42])),
-        "must have 4,398,046,511,104 bytes after its header, got 8.",
+        "must have 4,398,046,511,104 bytes after its header, got 8. It is cut short.",
     ),
     "a tensor's name that cannot be printed": (
         tensors(**{"\x1b[2J\n": 1}),

@@ -15,7 +15,7 @@ import fnn
 from tests.model_files import apart, framed, model, record_text, refused, run, sums, together
 from tests.stand_ins import exactly
 
-KIND = "must begin with the length of its header, from 2 to"
+KIND = "must be a safetensors file, with a header of 2 to"
 ENTRY = {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}
 SUMS = "must have the sha256 sums of what is in it, got others. It was changed or damaged after it was saved."
 RECORD = "must have as its record one JSON object in UTF-8, got"
@@ -31,9 +31,9 @@ def test_cut_short_anywhere(tmp_path: Path) -> None:
         if length < 10:
             message = f"must have at least 10 bytes, got {length}."
         elif length < start:
-            message = f"{KIND} {length - 8:,}, got {start - 8:,}."
+            message = f"{KIND} {length - 8:,} bytes, got a length of {start - 8:,}."
         else:
-            message = f"must have {len(data) - start} bytes after its header, got {length - start}."
+            message = f"must have {len(data) - start} bytes after its header, got {length - start}. It is cut short."
         with pytest.raises(fnn.ModelFileError, match=exactly(f"load: `{path}` {message}")):
             fnn.load(path)
 

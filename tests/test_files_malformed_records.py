@@ -18,7 +18,6 @@ NO_NETWORK = f"{NETWORK} TypeError: load: `record` must be a Network, got"
 KNOWN = "from_dict: `value` must have under 'spec' the name of a known class, got"
 GIVE = "Give a class of your own after `value`."
 FIELDS = "must have a record of dtype, kind, made_on, network, and a dtype of floats, got …."
-A_RUN = "A run is read by `load_run`, and has `.params` and `.best`; a model is read by `load`."
 
 JUNK: list[Any] = [None, 1, True, ["Dense"], {}, "", "\x1b[2J"]
 LAYERS: list[tuple[Any, str]] = [
@@ -31,8 +30,8 @@ LAYERS: list[tuple[Any, str]] = [
 ]
 
 MODELS: dict[str, tuple[dict[str, Any], str]] = {
-    "no kind": ({"kind": GONE}, f"must hold a model, got None. {A_RUN}"),
-    "another kind": ({"kind": ["model"]}, f"must hold a model, got ['model']. {A_RUN}"),
+    "no kind": ({"kind": GONE}, "must hold a model, got None."),
+    "another kind": ({"kind": ["model"]}, "must hold a model, got ['model']."),
     "no network": ({"network": GONE}, FIELDS),
     "no dtype": ({"dtype": GONE}, FIELDS),
     "one more field": ({"more": 1}, FIELDS),
@@ -274,9 +273,9 @@ def test_a_variance_of_0_is_one(tmp_path: Path) -> None:
 def test_a_run_where_a_model_is_asked_for_and_the_other_way_round(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(run())
-    refused(fnn.load, path, f"must hold a model, got 'run'. {A_RUN}")
+    refused(fnn.load, path, "must hold a model, got 'run'. Read it by `load_run`; it has `.params` and `.best`.")
     path.write_bytes(model())
-    refused(fnn.load_run, path, f"must hold a run, got 'model'. {A_RUN}")
+    refused(fnn.load_run, path, "must hold a run, got 'model'. Read it by `load`.")
 
 
 def test_the_files_that_are_changed_here_are_whole(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_what_is_not_as_it_was_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("fnn.files.made_on", lambda: there)
     core = here.get("OPENBLAS_CORETYPE", "not set")
     message = (
-        f"load_run: {path} was made on another machine or with other versions (numpy {here['numpy']}, here 9.9; "
+        f"load_run: {path} was made with another machine, versions or threads (numpy {here['numpy']}, here 9.9; "
         f"blas_kernel {here['blas_kernel']}, here Other; blas_threads {here['blas_threads']}, here 64; "
         f"OPENBLAS_CORETYPE {core}, here Z80). What follows can differ in its last bits."
     )

@@ -263,7 +263,8 @@ FROM: list[tuple[Any, tuple[Any, ...], type[Exception], str]] = [
      "`value` must have settings of Dropout only, rate, got 'p'."),
     ({"spec": "Relu", "slope": 1}, (), ValueError,
      "`value` must have settings of Relu only, of which there are none, got 'slope'."),
-    ({"spec": "Dropout"}, (collides(),), TypeError, f"{CLASSES}, got <class 'tests...ocals>.Dense'>."),
+    ({"spec": "Dropout"}, (collides(),), TypeError,
+     f"{CLASSES}, got <class 'tests...ocals>.Dense'>. fnn has a Dense too."),
     ({"spec": "Dropout"}, (Swish(),), TypeError, f"{CLASSES}, got Swish(beta=1.0)."),
     ({"spec": "Dropout"}, ("Swish",), TypeError, f"{CLASSES}, got 'Swish'."),
 ]  # fmt: skip
