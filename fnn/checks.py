@@ -149,7 +149,7 @@ def _of_frame(where: str, name: str, frame: Any) -> Array:
     return np.column_stack(columns) if (whole := np.asarray(frame)).dtype.kind == "O" else whole  # seldom a copy
 
 
-def finite(where: str, name: str, array: Any, first_row: int = 0) -> None:
+def finite(where: str, name: str, array: Any, first_row: int = 0, fix: str = "") -> None:
     """Refuse NaN and infinity, naming the first; `first_row` is where a piece of a longer array begins."""
     if array.dtype.kind != "f":
         return
@@ -160,7 +160,7 @@ def finite(where: str, name: str, array: Any, first_row: int = 0) -> None:
     first = tuple(int(i) for i in bad[0])
     at = tuple(i + first_row * (axis == 0) for axis, i in enumerate(first))  # () of an array of one number
     got = f"{array[first]} at {at[0] if len(at) == 1 else at}"
-    raise problem(ValueError, where, name, f"must be finite in {array.dtype}", got)
+    raise problem(ValueError, where, name, f"must be finite in {array.dtype}", got, fix)
 
 
 def is_sparse(value: object) -> bool:

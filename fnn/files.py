@@ -14,12 +14,13 @@ import numpy as np
 from fnn import checks, recordfile
 from fnn.arrays import freeze
 from fnn.descent import Descent
+from fnn.layers import BatchNorm
 from fnn.network import Network
 from fnn.params import Params
 from fnn.passes import check_model
 from fnn.provenance import differences, made_on
 from fnn.runs import EpochRecord, Recipe, Sums, TrainState
-from fnn.states import Tensors, own_classes, plain, plain_spec, restored, unknown
+from fnn.states import Tensors, own_classes, plain, plain_spec, plain_state, restored, unknown
 from fnn.tensorfile import MAX_BYTES, all_finite, printable, refusal, said
 
 Path = str | os.PathLike[str]
@@ -66,8 +67,7 @@ def save(
     (True, True)
     """
     own = own_classes("save", custom)
-    check_model("save", network, params)
-    tensors = _named(params, "")
+    tensors = _named("save", "params", network, params, "")
     record = {"kind": "model", "dtype": str(params.dtype), "network": plain_spec("save", network, own)}
     _checked("save", tensors, record, own, allow_nonfinite)
     recordfile.store("save", os.fsdecode(path), tensors, record)
@@ -126,15 +126,16 @@ def save_run(path: Path, run: TrainState, *, custom: Sequence[type] = (), allow_
     """
     own = own_classes("save_run", custom)
     checks.instance("save_run", "run", run, TrainState)
-    fault = _run_fault(run)
-    if fault:
+    network = run.recipe.network
+    tensors = _named("save_run", "run.params", network, run.params, "")
+    tensors |= _named("save_run", "run.best", network, run.best, "best.")
+    if fault := _run_fault(run):
         raise checks.problem(ValueError, "save_run", "run", "must be a state of training", fault)
-    tensors = {**_named(run.params, ""), **_named(run.best, "best.")}
     record = {
         "kind": "run",
         "dtype": str(run.params.dtype),
         "recipe": plain_spec("save_run", run.recipe, own),
-        "optimizer_state": plain("save_run", "optimizer_state", run.optimizer_state, tensors, own),
+        "optimizer_state": plain_state("save_run", "optimizer_state", run.optimizer_state, tensors, own),
         "epoch": run.epoch,
         "batch": run.batch,
         "sums": _numbers(run.sums),
@@ -208,9 +209,14 @@ def _run(
     return TrainState(recipe, params, state, epoch, batch, sums, best, best_epoch, tuple(history), stopped)
 
 
-def _named(params: Params, prefix: str) -> Tensors:
+def _named(where: str, name: str, network: Network, params: Params, prefix: str) -> Tensors:
+    """The tensors of the parameters by their names; refused unless they are the network's."""
+    check_model(where, network, params)
     every = (array for p in params for array in p if array.shape != (0,))
-    return {prefix + name: array for name, array in zip(_names(params), every, strict=True)}
+    tensors = {prefix + each: array for each, array in zip(_names(params), every, strict=True)}
+    if fault := _negative_variance(network, tensors):
+        raise checks.problem(ValueError, where, name, *fault)
+    return tensors
 
 
 def _names(params: Network | Params) -> list[str]:
@@ -241,10 +247,12 @@ def _run_fault(run: TrainState) -> str:
         return f"{checks.show(wrong[0])} among the sums and the history"
     if (run.batch > 0) != (run.sums.weight > 0):
         return f"batch {run.batch} and a sum of weights of {run.sums.weight}"
+    if run.best.dtype != run.params.dtype:
+        return f"params of {run.params.dtype} and the best of {run.best.dtype}"
     if run.stopped not in STOPPED:
         return f"{checks.show(run.stopped)} for `stopped`"
     optimizer = run.recipe.optimizer
-    if not isinstance(optimizer, Descent):
+    if not isinstance(optimizer, Descent) or type(optimizer).step is not Descent.step:  # its state is its own affair
         return ""
     model, state = optimizer.init(run.params), run.optimizer_state
     same = type(state) is type(model) and _is_word(state.step)
@@ -264,11 +272,9 @@ def _checked(where: str, tensors: Tensors, record: dict[str, Any], own: dict[str
     if missing:
         rule = "must have the class of each record that is not fnn's"
         raise checks.problem(TypeError, where, "custom", rule, f"none for {missing}", fix)
-    try:
-        for name, array in () if allow_nonfinite else tensors.items():
-            checks.finite(where, name, array)
-    except ValueError as error:
-        raise ValueError(f"{error} `allow_nonfinite=True` saves it all the same.") from None
+    if not allow_nonfinite:
+        for name, array in tensors.items():
+            checks.finite(where, name, array, fix="`allow_nonfinite=True` saves it all the same.")
 
 
 def _missing(record: dict[str, Any], own: dict[str, type]) -> tuple[str, str]:
@@ -309,20 +315,29 @@ def _making(where: str, path: str, kind: str) -> Iterator[None]:
 
 def _params(where: str, path: str, network: Network, dtype: str, tensors: Tensors, prefix: str) -> Params:
     """The parameters, taken out of the tensors."""
-    places = []
+    places = {}
     for name, (_, shape) in zip(_names(network), network.layout.tensors, strict=True):
         array = tensors.pop(prefix + name, None)
-        if array is None or (array.shape, str(array.dtype)) != (shape, dtype):
+        if array is None or (array.shape, str(array.dtype)) != (tuple(shape), dtype):
             got = "none" if array is None else checks.show(array)
             raise refusal(where, path, f"must have {prefix}{name} of {dtype} with shape {shape}", got)
-        if name.endswith("variance") and (array < 0).any():
-            raise refusal(where, path, f"must have {prefix}{name} of at least 0", str(array.min()))
-        places.append(array)
+        places[prefix + name] = array
+    if fault := _negative_variance(network, places):
+        raise refusal(where, path, *fault)
     vector, running = np.empty(network.layout.size, dtype), np.empty(network.layout.running_size, dtype)
     views = [view for p in network.layout.views(vector, running) for view in p if view.shape != (0,)]
-    for view, array in zip(views, places, strict=True):
+    for view, array in zip(views, places.values(), strict=True):
         view[...] = array
     return Params(network.layout, freeze(vector), freeze(running))
+
+
+def _negative_variance(network: Network, tensors: Tensors) -> tuple[str, str] | None:
+    """The rule that a variance of batch norm's breaks, and by what; a user's own layer may have anything there."""
+    for name, array in tensors.items():
+        _, index, part = name.rsplit(".", 2)
+        if part == "variance" and isinstance(network.layers[int(index)], BatchNorm) and (array < 0).any():
+            return f"must have {name} of at least 0", str(array[array < 0].min())
+    return None
 
 
 def _all_used(where: str, path: str, tensors: Tensors) -> None:

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 Fact = str | int | None
+SETTINGS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_BLOCK_FACTOR")  # of all OPENBLAS_…, what changes bits
 
 
 def made_on() -> dict[str, Fact]:
@@ -49,5 +50,6 @@ def _version() -> str:
 def differences(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> Iterator[str]:
     """What is not as it was, each as "numpy 2.3.1, here 2.4.6"."""
     for name in dict.fromkeys([*now, *then]):
-        if then.get(name) != now.get(name) and name != "OPENBLAS_NUM_THREADS":  # blas_threads is what came of it
+        counts = name in SETTINGS or not name.startswith("OPENBLAS_")
+        if counts and then.get(name) != now.get(name):
             yield f"{name} {then.get(name, 'not set')}, here {now.get(name, 'not set')}"

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Collection, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import attrs
@@ -48,7 +48,7 @@ def to_dict(spec: object) -> dict[str, Any]:
     >>> json.dumps(fnn.to_dict(fnn.Dropout(0.5)))
     '{"spec": "Dropout", "rate": 0.5}'
     """
-    kind = type(spec)
+    kind: Any = type(spec)
     ours = kind.__module__.startswith("fnn.")
     if not checks.is_record(spec, ()) or (ours and not isinstance(spec, Spec)):
         raise checks.problem(TypeError, "to_dict", "spec", "must be a spec such as Adam()", checks.show(spec))
@@ -58,14 +58,15 @@ def to_dict(spec: object) -> dict[str, Any]:
     return {"spec": kind.__name__, **{alias: _plain(getattr(spec, name)) for alias, name in _settings(kind).items()}}
 
 
-def _settings(kind: type) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _settings(kind: Any) -> dict[str, str]:
     """The settings of a record, attrs' or a dataclass: the argument for each, and the name of its field."""
     fields: Any = attrs.fields(kind) if attrs.has(kind) else dataclasses.fields(kind)
     return {getattr(field, "alias", field.name): field.name for field in fields if field.init}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
+    if type(value) is tuple:  # a named one would come back without its names
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise checks.problem(ValueError, "to_dict", "spec", "must hold finite numbers", str(value))
@@ -130,8 +131,15 @@ def _made(value: Any, kinds: dict[str, type]) -> Any:
     if unknown:
         rule = f"must have settings of {name} only, {', '.join(_settings(kinds[name])) or 'of which there are none'}"
         raise checks.problem(ValueError, "from_dict", "value", rule, min(map(repr, unknown)))
-    for parameter in inspect.signature(kinds[name]).parameters.values():
-        if parameter.default is parameter.empty and parameter.name not in settings:
+    for needed in _needed(kinds[name]):
+        if needed not in settings:
             rule = f"must have every setting of {name} that has no default"
-            raise checks.problem(ValueError, "from_dict", "value", rule, f"none for {parameter.name!r}")
+            raise checks.problem(ValueError, "from_dict", "value", rule, f"none for {needed!r}")
     return kinds[name](**settings)
+
+
+@lru_cache(maxsize=256)  # a file may hold very many of a kind
+def _needed(kind: Any) -> tuple[str, ...]:
+    """The arguments of a record that have no default."""
+    parameters = inspect.signature(kind).parameters.values()
+    return tuple(parameter.name for parameter in parameters if parameter.default is parameter.empty)

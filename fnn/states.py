@@ -12,6 +12,7 @@ import numpy as np
 from fnn import adam, averages, checks, optimizers, params, tensorfile
 from fnn.arrays import Array, State, sealed
 from fnn.specs import by_name, from_dict, known, to_dict
+from fnn.tensorfile import said
 
 Tensors = dict[str, Array]
 STATES = {
@@ -32,10 +33,15 @@ def own_classes(where: str, custom: Collection[type]) -> dict[str, type]:
 
 def plain_spec(where: str, spec: object, own: dict[str, type]) -> dict[str, Any]:
     """A spec as a dictionary; where its classes are known, refused unless it comes back equal."""
-    value = to_dict(spec)
-    again = spec if any(unknown(value, own)) else from_dict(value, *own.values())
-    if again != spec:
-        rule = "must hold records that come back equal from what is saved"
+    rule = "must hold records that come back equal from what is saved"
+    try:
+        value = to_dict(spec)
+        again = spec if any(unknown(value, own)) else from_dict(value, *own.values())
+        same = again == spec and repr(to_dict(again)) == repr(value)  # not all fields need count in ==
+    except Exception as error:  # whatever a user's class raises
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise checks.problem(kind, where, "custom", rule, said(error)) from error
+    if not same:
         raise checks.problem(ValueError, where, "custom", rule, f"{again!r} for {spec!r}")
     return value
 
@@ -56,6 +62,29 @@ def unknown(value: Any, own: dict[str, type]) -> Iterator[str]:
             rest += value
 
 
+def plain_state(where: str, name: str, state: object, tensors: Tensors, own: dict[str, type]) -> Any:
+    """An optimizer's state as `plain` makes it; where its classes are known, refused unless it comes back the same."""
+    held: Tensors = {}
+    value = plain(where, name, state, held, own)
+    if any(issubclass(kind, State) for kind in own.values()) and not any(unknown(value, own)):
+        rule = "must hold records that come back the same from what is saved"
+        try:
+            again: Tensors = {}
+            same = repr(plain(where, name, restored(value, {**held}, own), again, own)) == repr(value)
+            same = same and all(_bits(again[each]) == _bits(held[each]) for each in held)
+        except Exception as error:  # whatever a user's class raises
+            raise checks.problem(ValueError, where, "custom", rule, said(error)) from error
+        if not same:
+            got, fix = f"another {type(state).__name__}", "A converter must leave alone what it has made."
+            raise checks.problem(ValueError, where, "custom", rule, got, fix)
+    tensors.update(held)
+    return value
+
+
+def _bits(array: Array) -> tuple[Any, ...]:
+    return array.dtype, array.shape, array.tobytes()
+
+
 def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, type]) -> Any:
     """A value of a state as JSON can hold it; its arrays go into `tensors` by the names where they are."""
     if isinstance(value, np.ndarray):
@@ -63,6 +92,9 @@ def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, ty
         if value.dtype.kind not in "buif" or value.dtype.itemsize > 8 or not is_plain:
             rule = "must hold plain arrays of booleans, integers and floats of at most 64 bits"
             raise checks.problem(TypeError, where, "run", rule, f"{checks.show(value)} as {name}")
+        if not value.flags.c_contiguous:  # sums and products in another order have other last bits
+            rule, fix = "must hold arrays in C order", "A field with `converter=fnn.sealed` does."
+            raise checks.problem(ValueError, where, "run", rule, f"{checks.show(value)} as {name}", fix)
         tensors[name] = value
         return {"tensor": name}
     if isinstance(value, State):
@@ -78,8 +110,8 @@ def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, ty
         }
     if type(value) is tuple:
         return [plain(where, f"{name}.{i}", item, tensors, own) for i, item in enumerate(value)]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else {"float": str(float(value))}
+    if type(value) is float:
+        return value if math.isfinite(value) else {"float": str(value)}
     if value is None or type(value) in (bool, int, str):
         return value
     try:
@@ -87,6 +119,8 @@ def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, ty
     except (TypeError, ValueError) as error:
         rule = "must hold arrays, records (of `fnn.State` where they hold arrays), tuples, numbers and text"
         fix = str(error) if checks.is_record(value, ()) else ""  # of what it holds
+        if isinstance(value, np.generic):  # it would come back as a float, by which a float32 array stays one
+            fix = "A NumPy scalar is made plain by `.item()`."
         raise checks.problem(type(error), where, "run", rule, f"{checks.show(value)} as {name}", fix) from error
     return plain_spec(where, value, own)
 

@@ -64,9 +64,12 @@ def opened(where: str, path: str, max_bytes: int) -> Iterator[tuple[BinaryIO, in
 
     Raises:
         OSError: where there is none, or it may not be read.
+        ValueError: for a path that cannot be one, with a zero byte in it.
         ModelFileError: for something else, or a larger one.
     """
     checks.count(where, "max_bytes", max_bytes, 1)
+    if "\0" in path:
+        raise ValueError(f"{where}: a zero byte in the path {path!r}")
     _regular(where, path, os.stat(path))  # before it is opened: to open a device can do something
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     with open(os.open(path, flags), "rb") as file:

@@ -58,12 +58,14 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     n = x.shape[0]
     y = checks.targets("train_step", batch.y, n, network.outputs, network.targets, "batch.y")
     w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, n)
-    prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
     with np.errstate(over="ignore", invalid="ignore"):
+        prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
         result = backprop(network, run.params, prepared, batch.key)
-        params, optimizer_state = _stepped(run, result.grads)
-        if not (math.isfinite(result.loss) and _are_finite(params, result.grads)):
+        fine = math.isfinite(result.loss)
+        params, optimizer_state = _stepped(run, result.grads) if fine else (run.params, None)
+        if not (fine and _are_finite(params, result.grads)):
             checks.finite("train_step", "batch.x", prepared.x)
+            checks.finite("train_step", "batch.y", prepared.y)
             raise diverged(run, batch, prepared, params, partial(train_step, run, batch))
     sums = _add(run.sums, network, result.loss, result.outputs, prepared)
     return attrs.evolve(
