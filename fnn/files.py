@@ -125,7 +125,7 @@ def save_run(path: Path, run: TrainState, *, custom: Sequence[type] = (), allow_
     True
     """
     own = own_classes("save_run", custom)
-    checks.instance("save_run", "run", run, TrainState)
+    checks.exactly("save_run", "run", run, TrainState, "Of another, not all would come back.")
     network = run.recipe.network
     tensors = _named("save_run", "run.params", network, run.params, "")
     tensors |= _named("save_run", "run.best", network, run.best, "best.")
@@ -212,6 +212,7 @@ def _run(
 def _named(where: str, name: str, network: Network, params: Params, prefix: str) -> Tensors:
     """The tensors of the parameters by their names; refused unless they are the network's."""
     check_model(where, network, params)
+    checks.exactly(where, name, params, Params, "Of another, not all would come back.")
     every = (array for p in params for array in p if array.shape != (0,))
     tensors = {prefix + each: array for each, array in zip(_names(params), every, strict=True)}
     if fault := _negative_variance(network, tensors):

@@ -88,8 +88,8 @@ class Layout(Spec):
     def views(self, vector: Floats, running: Floats) -> tuple[LayerParams, ...]:
         """The layers' views of a vector and of the running statistics."""
         return tuple(
-            LayerParams(vector[w].reshape(w_shape), vector[b], running[m], running[v])
-            for (w, w_shape), (b, _), (m, _), (v, _) in self._pieces
+            LayerParams(vector[w].reshape(ws), vector[b].reshape(bs), running[m].reshape(ms), running[v].reshape(vs))
+            for (w, ws), (b, bs), (m, ms), (v, vs) in self._pieces
         )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 Fact = str | int | None
-SETTINGS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_BLOCK_FACTOR")  # of all OPENBLAS_…, what changes bits
+SETTINGS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_BLOCK_FACTOR")  # of OpenBLAS, which change last bits
 
 
 def made_on() -> dict[str, Fact]:
@@ -20,8 +22,11 @@ def made_on() -> dict[str, Fact]:
 
     config = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {})
-    every = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    blas = next((library for library in every if "numpy" in library["filepath"]), every[0] if every else {})
+    every: list[dict[str, Any]] = []
+    with suppress(Exception):  # of what it reads of the system; a file is not to be lost by that
+        every = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    numpys = os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "numpy")  # not scipy's, which has one too
+    blas = min(every, key=lambda it: (not it["filepath"].startswith(numpys), it["filepath"]), default={})
     return {
         "fnn": _version(),
         "numpy": np.__version__,
@@ -33,7 +38,7 @@ def made_on() -> dict[str, Fact]:
         "blas_version": blas.get("version"),
         "blas_kernel": blas.get("architecture"),
         "blas_threads": blas.get("num_threads"),
-        **{name: value for name, value in sorted(os.environ.items()) if name.startswith("OPENBLAS_")},
+        **{name: os.environ[name] for name in (*SETTINGS, "OPENBLAS_NUM_THREADS") if name in os.environ},
     }
 
 
@@ -50,6 +55,5 @@ def _version() -> str:
 def differences(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> Iterator[str]:
     """What is not as it was, each as "numpy 2.3.1, here 2.4.6"."""
     for name in dict.fromkeys([*now, *then]):
-        counts = name in SETTINGS or not name.startswith("OPENBLAS_")
-        if counts and then.get(name) != now.get(name):
+        if then.get(name) != now.get(name) and name != "OPENBLAS_NUM_THREADS":  # blas_threads is what came of it
             yield f"{name} {then.get(name, 'not set')}, here {now.get(name, 'not set')}"

@@ -27,11 +27,7 @@ def store(where: str, path: str, tensors: dict[str, Array], record: dict[str, An
 def fetch(where: str, path: str, max_bytes: int) -> tuple[dict[str, Array], dict[str, Any]]:
     """The arrays and the record, without its sums and format, of a file that `store` made and nobody has changed."""
     with tensorfile.opened(where, path, max_bytes) as (file, size):
-        contents = tensorfile.read(where, path, file, size)
-    if contents.metadata.keys() != {KEY}:
-        fix = "The arrays of other files are read by `load_arrays`."
-        rule, got = f"must have the metadata {KEY!r} alone", checks.show(sorted(contents.metadata))
-        raise tensorfile.refusal(where, path, rule, got, fix)
+        contents = tensorfile.read(where, path, file, size, KEY)
     record = tensorfile.parsed(where, path, "its record", contents.metadata[KEY])
     version = record.get("format")
     if type(version) is not int or not 1 <= version <= FORMAT:

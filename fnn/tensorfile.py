@@ -90,12 +90,15 @@ def _regular(where: str, path: str, status: os.stat_result) -> os.stat_result:
 
 def refusal(where: str, path: str, rule: str, got: str, fix: str = "") -> Exception:
     """The error to raise of a file: a line that can be printed, whatever is in the file."""
-    return checks.problem(ModelFileError, where, path, printable(rule), printable(got), printable(fix))
+    return checks.problem(ModelFileError, where, _escaped(path), printable(rule), printable(got), printable(fix))
 
 
 def printable(text: str, most: int = 500) -> str:
     """A text from a file, of at most so many characters, none of which a terminal would obey."""
-    text = text if len(text) <= most else f"{text[: most - 100]}…{text[-99:]}"
+    return _escaped(text if len(text) <= most else f"{text[: most - 100]}…{text[-99:]}")
+
+
+def _escaped(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
@@ -104,8 +107,11 @@ def said(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".rstrip(".: ")
 
 
-def read(where: str, path: str, file: BinaryIO, size: int) -> Contents:
-    """What is in a file of the safetensors format; nothing is allocated that the file's size does not allow."""
+def read(where: str, path: str, file: BinaryIO, size: int, key: str | None = None) -> Contents:
+    """What is in a file of the safetensors format, of one whose metadata is `key` alone where that is given.
+
+    Nothing is allocated that the file's size does not allow, and the arrays are read last.
+    """
     if size < 10:
         raise refusal(where, path, "must have at least 10 bytes", str(size))
     start = file.read(8)
@@ -121,6 +127,9 @@ def read(where: str, path: str, file: BinaryIO, size: int) -> Contents:
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise refusal(where, path, "must have metadata of texts by name", checks.show(metadata))
     places = _places(where, path, header, size - 8 - length)
+    if key is not None and metadata.keys() != {key}:
+        rule, fix = f"must have the metadata {key!r} alone", "The arrays of other files are read by `load_arrays`."
+        raise refusal(where, path, rule, checks.show(sorted(metadata)), fix)
     buffer = file.read(size - 8 - length)
     if len(buffer) != size - 8 - length or file.read(1):
         raise refusal(where, path, f"must stay at {size:,} bytes while it is read", "another size")

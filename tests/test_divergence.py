@@ -172,6 +172,34 @@ def test_a_loss_on_validation_data_that_is_not_finite() -> None:
     assert len(fnn.fit(LINE, data, state=error.run, epochs=2, validation=data).history) == 2
 
 
+@attrs.frozen
+class Careful:
+    """An optimizer that refuses what is not finite by itself."""
+
+    def init(self, params: fnn.Params) -> None:
+        return None
+
+    def step(self, params: fnn.Params, state: None, g: fnn.Params) -> tuple[fnn.Params, None]:
+        if not np.isfinite(g.vector).all() or g.vector[0] == 4:
+            raise ArithmeticError("I will not")
+        return attrs.evolve(params, vector=params.vector - g.vector), None
+
+
+def test_an_optimizer_that_refuses_by_itself() -> None:
+    error = diverged(fnn.start(LINE, optimizer=Careful(), params=line(1e30, 0)), [1e20], [0.0])
+    assert (error.layer, error.quantity) == (0, "z")
+    run = fnn.start(LINE, optimizer=Careful(), params=line(1, 0))
+    with pytest.raises(ArithmeticError, match=exactly("I will not")):  # of numbers that are finite
+        fnn.train_step(run, fnn.Batch([[1.0]], [-1.0], key=run.key))
+
+
+def test_a_target_beyond_the_dtype_is_no_divergence() -> None:
+    run = fnn.start(LINE)
+    message = "train_step: `batch.y` must be finite in float32, got inf at (0, 0)."
+    with pytest.raises(ValueError, match=exactly(message)):
+        fnn.train_step(run, fnn.Batch([[1.0]], [1e300], key=run.key))
+
+
 def test_it_goes_through_pickle() -> None:
     error = diverged(fnn.start(LINE, params=line(1e30, 0)), [1e20], [0.0])
     again = pickle.loads(pickle.dumps(error))

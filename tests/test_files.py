@@ -250,7 +250,10 @@ def test_a_header_that_no_tool_would_read_is_not_written(tmp_path: Path, monkeyp
     [
         (lambda path: fnn.save(path, NETWORK, None), "save: `params` must be a Params, got None."),  # type: ignore[arg-type]
         (lambda path: fnn.save(path, run_of().params, NETWORK), "save: `network` must be a Network, got a Params."),  # type: ignore[arg-type]
-        (lambda path: fnn.save_run(path, run_of().params), "save_run: `run` must be a TrainState, got a Params."),  # type: ignore[arg-type]
+        (
+            lambda path: fnn.save_run(path, run_of().params),  # type: ignore[arg-type]
+            "save_run: `run` must be a TrainState, got a Params. Of another, not all would come back.",
+        ),
         (lambda path: fnn.load(path, max_bytes=1.5), "load: `max_bytes` must be an integer of at least 1, got 1.5."),  # type: ignore[arg-type]
     ],
 )

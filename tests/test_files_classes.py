@@ -229,11 +229,9 @@ EVERY = (
     *(fnn.Adam(fnn.Cosine(0.1, 7)), fnn.mlp(2, 3, 2, activation=Squareplus()), Halving(), fnn.Key(1, 2, 3)),
     *(np.arange(6, dtype=dtype).reshape(2, 3) for dtype in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2")),
     *(np.array([True, False]), np.array(np.nan), np.array(7), np.array(True), np.zeros((0, 3)), np.zeros(0, "i1")),
-    *(np.arange(12.0).reshape(3, 4).T, np.arange(12.0)[::-2], np.broadcast_to(np.float32(1), (2, 3))),
     np.ones((1,) * 64),
     *(np.array([np.nan, -np.nan, np.inf, -0.0]), np.array([2**64 - 1], np.uint64), np.array([-(2**63)])),
     np.frombuffer(bytes.fromhex("0100807f"), "<f4"),  # a signaling NaN
-    np.lib.stride_tricks.as_strided(np.arange(8, dtype="i2"), (3, 3), (2, 2)),
 )  # fmt: skip
 
 
@@ -253,7 +251,7 @@ def test_a_state_of_everything_comes_back(tmp_path: Path) -> None:
         assert type(one) is type(two)
         if isinstance(one, np.ndarray):
             assert (one.dtype, one.shape) == (two.dtype, two.shape)  # type: ignore[union-attr]
-            assert one.tobytes() == np.ascontiguousarray(two).tobytes()
+            assert one.tobytes() == two.tobytes()  # type: ignore[union-attr]
             assert not one.flags.writeable
         else:
             assert repr(one) == repr(two)
@@ -280,14 +278,6 @@ def test_what_a_state_makes_itself_is_not_saved(tmp_path: Path) -> None:
     assert fnn.load_run(path, custom=(*CUSTOM, Sized)).optimizer_state.rest.size == 3
 
 
-def test_a_record_that_is_no_state_where_one_must_be(tmp_path: Path) -> None:
-    path, data = tmp_path / "file", saved(fnn.save_run, _run(None), custom=CUSTOM)
-    path.write_bytes(edited(data, {"optimizer_state.fields.rest": {"state": "Squareplus", "fields": {}}}))
-    refused(
-        fnn.load_run, path, "must hold what makes a TrainState, got TypeError: Squareplus is no state.", custom=CUSTOM
-    )
-
-
 class Text(str):
     pass
 
@@ -301,6 +291,13 @@ class Holds:
     thing: Any
 
 
+class Exact(float):
+    """A float that is more than one."""
+
+
+ITEM = "A NumPy scalar is made plain by `.item()`."
+ORDER = "must hold arrays in C order, got an array of"
+SEALED = "A field with `converter=fnn.sealed` does."
 PLAIN = "must hold plain arrays of booleans, integers and floats of at most 64 bits, got"
 KINDS = "must hold arrays, records (of `fnn.State` where they hold arrays), tuples, numbers and text, got"
 NO: list[tuple[Any, str]] = [
@@ -308,10 +305,12 @@ NO: list[tuple[Any, str]] = [
     ({"a": 1}, f"{KINDS} {{'a': 1}} as AT."),
     ({1}, f"{KINDS} {{1}} as AT."),
     (Pair(1, 2), f"{KINDS} Pair(one=1, two=2) as AT."),
-    (np.float32(0.5), f"{KINDS} np.float32(0.5) as AT."),
-    (np.int64(3), f"{KINDS} np.int64(3) as AT."),
-    (np.bool_(True), f"{KINDS} np.True_ as AT."),
-    (np.str_("a"), f"{KINDS} np.str_('a') as AT."),
+    (np.float64(0.5), f"{KINDS} np.float64(0.5) as AT. {ITEM}"),  # by which a float32 array becomes float64
+    (np.float32(0.5), f"{KINDS} np.float32(0.5) as AT. {ITEM}"),
+    (np.int64(3), f"{KINDS} np.int64(3) as AT. {ITEM}"),
+    (np.bool_(True), f"{KINDS} np.True_ as AT. {ITEM}"),
+    (np.str_("a"), f"{KINDS} np.str_('a') as AT. {ITEM}"),
+    (Exact(0.5), f"{KINDS} 0.5 as AT."),
     (Side.LEFT, f"{KINDS} <Side.LEFT: 1> as AT."),
     (1j, f"{KINDS} 1j as AT."),
     (Text("a"), f"{KINDS} 'a' as AT."),
@@ -325,6 +324,10 @@ NO: list[tuple[Any, str]] = [
     (Holds([1]), f"{KINDS} Holds(thing=[1]) as AT. to_dict: `spec` must be a spec such as Adam(), got [1]."),
     (Holds(np.ones(2)), f"{KINDS} Holds(thing=…) as AT. to_dict: `spec` must be …, got an array …."),
     (_named("Relu")(), f"{KINDS} Relu() as AT. to_dict: `spec` must not have the name of one of fnn's, …."),
+    (Holds(Pair(1, 2)), f"{KINDS} Holds(…) as AT. to_dict: `spec` must be …, got Pair(…)."),
+    (np.ones((2, 3)).T, f"{ORDER} float64 with shape (3, 2) as AT. {SEALED}"),
+    (np.arange(12.0)[::-2], f"{ORDER} float64 with shape (6,) as AT. {SEALED}"),
+    (np.broadcast_to(np.float32(1), (2, 3)), f"{ORDER} float32 with shape (2, 3) as AT. {SEALED}"),
     (np.ones(2, complex), f"{PLAIN} an array of complex128 with shape (2,) as AT."),
     (np.ones(2, np.longdouble), f"{PLAIN} an array of {np.dtype(np.longdouble)} with shape (2,) as AT."),
     (np.array([None]), f"{PLAIN} an array of object with shape (1,) as AT."),

@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -178,6 +179,23 @@ def test_arguments_that_are_none(
     assert caught.type is error
 
 
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_path_that_cannot_be_one(load: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match=exactly(f"{load.__name__}: a zero byte in the path 'a\\x00b'")) as caught:
+        load("a\0b")
+    assert caught.type is ValueError
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have names in UTF-8 only")
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_name_that_cannot_be_printed(tmp_path: Path, load: Callable[..., Any]) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff\x1b[2J\n"
+    Path(os.fsdecode(path)).write_bytes(b"")
+    message = rf"{load.__name__}: `{tmp_path}/\udcff\x1b[2J\n` must have at least 10 bytes, got 0."
+    with pytest.raises(fnn.ModelFileError, match=exactly(message)):
+        load(path)
+
+
 # Sizes.
 
 
@@ -227,9 +245,9 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(
 def test_a_file_that_is_cut_when_it_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int) -> None:
     path, data, read = tmp_path / "file", _large(), tensorfile.read
 
-    def meanwhile(where: str, path: str, file: BinaryIO, size: int) -> Any:
+    def meanwhile(where: str, path: str, file: BinaryIO, size: int, *key: str) -> Any:
         os.truncate(path, left)
-        return read(where, path, file, size)
+        return read(where, path, file, size, *key)
 
     monkeypatch.setattr(tensorfile, "read", meanwhile)
     for load in (fnn.load, fnn.load_arrays):
