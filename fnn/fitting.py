@@ -81,7 +81,7 @@ def fit(
     check_fits("fit", run, data, validation)
     goal = run.epoch + int(epochs)
     stopped = _ended(run, goal, patience)
-    bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress else None
+    bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress and not stopped else None
     try:
         for run in () if stopped else fold(begun, data, validation, every="step"):
             if bar:

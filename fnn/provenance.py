@@ -25,7 +25,8 @@ def made_on() -> dict[str, Fact]:
     every: list[dict[str, Any]] = []
     with suppress(Exception):  # of what it reads of the system; a file is not to be lost by that
         every = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    numpys = os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "numpy")  # not scipy's, which has one too
+    package = os.path.dirname(os.path.realpath(np.__file__))
+    numpys = (package + os.sep, f"{package}.libs{os.sep}")  # not scipy's, which has one too
     blas = min(every, key=lambda it: (not it["filepath"].startswith(numpys), it["filepath"]), default={})
     return {
         "fnn": _version(),

@@ -104,7 +104,7 @@ def by_name(where: str, name: str, own: Iterable[type], taken: Collection[str]) 
         is_record = isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
         if not is_record or kind.__name__ in kinds or kind.__name__ in taken:
             rule = "must be classes of frozen records of one's own, each with a name that no other has"
-            fix = f"fnn has a {kind.__name__} too." if is_record and kind.__name__ in taken else ""
+            fix = "fnn has one of that name too." if is_record and kind.__name__ in taken else ""
             raise checks.problem(TypeError, where, name, rule, checks.show(kind), fix)
         kinds[kind.__name__] = kind
     return kinds

@@ -42,7 +42,8 @@ def plain_spec(where: str, spec: object, own: dict[str, type]) -> dict[str, Any]
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise checks.problem(kind, where, "custom", rule, said(error)) from error
     if not same:
-        raise checks.problem(ValueError, where, "custom", rule, f"{again!r} for {spec!r}")
+        fix = "A class of that name was made again since." if repr(again) == repr(spec) else ""
+        raise checks.problem(ValueError, where, "custom", rule, f"{again!r} for {spec!r}", fix)
     return value
 
 

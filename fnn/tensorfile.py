@@ -26,7 +26,7 @@ DTYPES = {
 OTHERS = {
     b"PK": "what looks like a zip file, as .npz (`load_arrays` reads it) and PyTorch's .pt are",
     b"\x93NUMPY": "what looks like a .npy file, which `load_arrays` reads",
-    b"\x80": "what looks like a pickle, which is never read",
+    **{bytes([0x80, protocol]): "what looks like a pickle, which is never read" for protocol in (2, 3, 4, 5)},
     b"\x89HDF": "what looks like an HDF5 file",
     b"\x1f\x8b": "what looks like a gzip file, which is to be unpacked first",
 }

@@ -264,7 +264,7 @@ FROM: list[tuple[Any, tuple[Any, ...], type[Exception], str]] = [
     ({"spec": "Relu", "slope": 1}, (), ValueError,
      "`value` must have settings of Relu only, of which there are none, got 'slope'."),
     ({"spec": "Dropout"}, (collides(),), TypeError,
-     f"{CLASSES}, got <class 'tests...ocals>.Dense'>. fnn has a Dense too."),
+     f"{CLASSES}, got <class 'tests...ocals>.Dense'>. fnn has one of that name too."),
     ({"spec": "Dropout"}, (Swish(),), TypeError, f"{CLASSES}, got Swish(beta=1.0)."),
     ({"spec": "Dropout"}, ("Swish",), TypeError, f"{CLASSES}, got 'Swish'."),
 ]  # fmt: skip
