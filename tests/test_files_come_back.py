@@ -199,22 +199,34 @@ class CountState(fnn.State):
     count: Any = attrs.field(converter=_counted)
 
 
+def _viewed(m: Any) -> Any:
+    return fnn.sealed(m.view(np.int32 if m.dtype == np.float32 else np.float32))
+
+
+@attrs.frozen(eq=False, repr=False)
+class ViewState(fnn.State):
+    """A moment whose bytes are read as another dtype whenever it is made."""
+
+    m: Any = attrs.field(converter=_viewed)
+
+
 @attrs.frozen
 class Plain:
     """An optimizer whose state nobody looks at."""
 
-    state: Any = None
+    kind: str
 
     def init(self, params: fnn.Params) -> Any:
-        return ScaledState(np.ones_like(params.vector)) if self.state == "scaled" else CountState(0)
+        ones = np.ones_like(params.vector)
+        return {"ScaledState": ScaledState(ones), "CountState": CountState(0), "ViewState": ViewState(ones)}[self.kind]
 
     def step(self, params: fnn.Params, state: Any, g: fnn.Params) -> tuple[fnn.Params, Any]:
         return attrs.evolve(params, vector=params.vector - np.float32(0.1) * g.vector), state
 
 
-@pytest.mark.parametrize("kind", [ScaledState, CountState])
+@pytest.mark.parametrize("kind", [ScaledState, CountState, ViewState])
 def test_a_state_that_would_come_back_another(tmp_path: Path, kind: type) -> None:
-    run = fnn.start(NETWORK, optimizer=Plain("scaled" if kind is ScaledState else "count"))
+    run = fnn.start(NETWORK, optimizer=Plain(kind.__name__))
     message = f"must hold records that come back the same from what is saved, got another {kind.__name__}."
     fix = "A converter must leave alone what it has made."
     with pytest.raises(ValueError, match=exactly(f"save_run: `custom` {message} {fix}")):
