@@ -73,6 +73,22 @@ def test_a_layer_whose_tensors_have_other_shapes(tmp_path: Path, shapes: tuple[t
     assert fnn.digest(fnn.load(tmp_path / "model", custom=(Odd,))[1]) == fnn.digest(run.params)
 
 
+@attrs.frozen
+class Lists(Odd):
+    """It says its shapes as lists."""
+
+    def shapes(self, inputs: int) -> Shapes:
+        made: Any = [[*shape] for shape in self.settings]
+        return Shapes(*made)
+
+
+def test_a_layer_that_says_its_shapes_as_lists(tmp_path: Path) -> None:
+    network = fnn.Network(2, (Lists(((2, 3), (2, 2))), fnn.Dense(2, "softmax")), "cross_entropy")
+    params = fnn.init_params(network, seed=0)
+    fnn.save(tmp_path / "model", network, params, custom=(Lists,))
+    assert np.array_equal(fnn.load(tmp_path / "model", custom=(Lists,))[1].vector, params.vector)
+
+
 # What no file can hold whole.
 
 
