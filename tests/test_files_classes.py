@@ -121,6 +121,16 @@ def test_each_kind_of_record(tmp_path: Path, network: fnn.Network, optimizer: An
         refused(fnn.load, path, f"must need no class that is not given, got {names.rstrip(',')}. {fix}")
 
 
+def test_what_is_to_be_given_is_said_whole(tmp_path: Path) -> None:
+    path, run = tmp_path / "file", fnn.start(fnn.mlp(2, 2), optimizer=Sign())
+    end = "got none for SignState. Give `custom=(Sign, SignState)`."
+    with pytest.raises(TypeError, match=like(f"save_run: `custom` must have … {end}")):
+        fnn.save_run(path, run, custom=(Sign,))
+    fnn.save_run(path, run, custom=(Sign, SignState))
+    message = "must need no class that is not given, got SignState. Give `custom=(Sign, SignState)`."
+    refused(fnn.load_run, path, message, custom=(Sign,))
+
+
 def _named(name: str, base: type = object, **fields: Any) -> type:
     return attrs.make_class(name, fields, bases=(base,), frozen=True, eq=base is object)
 

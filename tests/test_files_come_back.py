@@ -73,6 +73,22 @@ def test_a_layer_whose_tensors_have_other_shapes(tmp_path: Path, shapes: tuple[t
     assert fnn.digest(fnn.load(tmp_path / "model", custom=(Odd,))[1]) == fnn.digest(run.params)
 
 
+@attrs.frozen
+class Lists(Odd):
+    """It says its shapes as lists."""
+
+    def shapes(self, inputs: int) -> Shapes:
+        made: Any = [[*shape] for shape in self.settings]
+        return Shapes(*made)
+
+
+def test_a_layer_that_says_its_shapes_as_lists(tmp_path: Path) -> None:
+    network = fnn.Network(2, (Lists(((2, 3), (2, 2))), fnn.Dense(2, "softmax")), "cross_entropy")
+    params = fnn.init_params(network, seed=0)
+    fnn.save(tmp_path / "model", network, params, custom=(Lists,))
+    assert np.array_equal(fnn.load(tmp_path / "model", custom=(Lists,))[1].vector, params.vector)
+
+
 # What no file can hold whole.
 
 
@@ -199,22 +215,34 @@ class CountState(fnn.State):
     count: Any = attrs.field(converter=_counted)
 
 
+def _viewed(m: Any) -> Any:
+    return fnn.sealed(m.view(np.int32 if m.dtype == np.float32 else np.float32))
+
+
+@attrs.frozen(eq=False, repr=False)
+class ViewState(fnn.State):
+    """A moment whose bytes are read as another dtype whenever it is made."""
+
+    m: Any = attrs.field(converter=_viewed)
+
+
 @attrs.frozen
 class Plain:
     """An optimizer whose state nobody looks at."""
 
-    state: Any = None
+    kind: str
 
     def init(self, params: fnn.Params) -> Any:
-        return ScaledState(np.ones_like(params.vector)) if self.state == "scaled" else CountState(0)
+        ones = np.ones_like(params.vector)
+        return {"ScaledState": ScaledState(ones), "CountState": CountState(0), "ViewState": ViewState(ones)}[self.kind]
 
     def step(self, params: fnn.Params, state: Any, g: fnn.Params) -> tuple[fnn.Params, Any]:
         return attrs.evolve(params, vector=params.vector - np.float32(0.1) * g.vector), state
 
 
-@pytest.mark.parametrize("kind", [ScaledState, CountState])
+@pytest.mark.parametrize("kind", [ScaledState, CountState, ViewState])
 def test_a_state_that_would_come_back_another(tmp_path: Path, kind: type) -> None:
-    run = fnn.start(NETWORK, optimizer=Plain("scaled" if kind is ScaledState else "count"))
+    run = fnn.start(NETWORK, optimizer=Plain(kind.__name__))
     message = f"must hold records that come back the same from what is saved, got another {kind.__name__}."
     fix = "A converter must leave alone what it has made."
     with pytest.raises(ValueError, match=exactly(f"save_run: `custom` {message} {fix}")):

@@ -191,12 +191,12 @@ def test_of_several_blas_that_of_numpy_counts(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_blas_is_numpys_and_not_scipys(monkeypatch: pytest.MonkeyPatch) -> None:
     site = os.path.dirname(os.path.dirname(np.__file__))
-    ours, theirs = (
+    ours, theirs, first = (
         {"user_api": "blas", "filepath": f"{site}/{folder}/lib.so", "internal_api": folder, "version": "1"}
-        for folder in ("numpy.libs", "scipy.libs")
+        for folder in ("numpy.libs", "scipy.libs", "a.libs")
     )
     other = {"user_api": "openmp", "filepath": f"{site}/numpy.libs/omp.so", "internal_api": "omp"}
-    for libraries in ([ours, theirs, other], [other, theirs, ours]):
+    for libraries in ([ours, theirs, first, other], [other, first, theirs, ours]):
         monkeypatch.setattr("threadpoolctl.threadpool_info", lambda libraries=libraries: libraries)
         assert provenance.made_on()["blas"] == "numpy.libs"
 
