@@ -22,10 +22,10 @@ class TrainingDiverged(FloatingPointError):  # noqa: N818  # a named event, as S
 
     `start(network, params=error.run.best, optimizer=…)` begins anew from the best epoch, more carefully (from the first
     parameters, where there was none); `error.run.params` are finite, but may be far gone. `save_run(path, error.run)`
-    keeps all of it.
+    keeps all of it, with `allow_nonfinite=True` where the squares in the optimizer's state have overflowed.
 
     Attributes:
-        run: the last run whose numbers are finite: before the step, or before the end of the epoch.
+        run: the last run whose parameters are finite: before the step, or before the end of the epoch.
         key: the step: its seed, epoch and batch, counted from 0 (the message counts from 1).
         batch: what the step was made of; None at an epoch's end.
         rows: the batch's rows in the data set's x, or None.
