@@ -52,15 +52,15 @@ def to_dict(spec: object) -> dict[str, Any]:
     ours = kind.__module__.startswith("fnn.")
     if not checks.is_record(spec, ()) or (ours and not isinstance(spec, Spec)):
         raise checks.problem(TypeError, "to_dict", "spec", "must be a spec such as Adam()", checks.show(spec))
-    if not ours and (kind.__name__ in known() or "spec" in _settings(kind)):
+    if not ours and (kind.__name__ in known() or "spec" in arguments(kind)):
         rule = "must not have the name of one of fnn's, nor a setting named 'spec'"
         raise checks.problem(ValueError, "to_dict", "spec", rule, checks.show(spec))
-    return {"spec": kind.__name__, **{alias: _plain(getattr(spec, name)) for alias, name in _settings(kind).items()}}
+    return {"spec": kind.__name__, **{alias: _plain(getattr(spec, name)) for alias, name in arguments(kind).items()}}
 
 
 @lru_cache(maxsize=256)
-def _settings(kind: Any) -> dict[str, str]:
-    """The settings of a record, attrs' or a dataclass: the argument for each, and the name of its field."""
+def arguments(kind: Any) -> dict[str, str]:
+    """What makes a record, attrs' or a dataclass: the argument for each setting, and the name of its field."""
     fields: Any = attrs.fields(kind) if attrs.has(kind) else dataclasses.fields(kind)
     return {getattr(field, "alias", field.name): field.name for field in fields if field.init}
 
@@ -127,9 +127,9 @@ def _made(value: Any, kinds: dict[str, type]) -> Any:
         rule, fix = "must have under 'spec' the name of a known class", "Give a class of your own after `value`."
         raise checks.problem(ValueError, "from_dict", "value", rule, checks.show(name), fix)
     settings = {key: _made(item, kinds) for key, item in value.items() if key != "spec"}
-    unknown = settings.keys() - _settings(kinds[name]).keys()
+    unknown = settings.keys() - arguments(kinds[name]).keys()
     if unknown:
-        rule = f"must have settings of {name} only, {', '.join(_settings(kinds[name])) or 'of which there are none'}"
+        rule = f"must have settings of {name} only, {', '.join(arguments(kinds[name])) or 'of which there are none'}"
         raise checks.problem(ValueError, "from_dict", "value", rule, min(map(repr, unknown)))
     for needed in _needed(kinds[name]):
         if needed not in settings:

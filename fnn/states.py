@@ -11,7 +11,7 @@ import numpy as np
 
 from fnn import adam, averages, checks, optimizers, params, tensorfile
 from fnn.arrays import Array, State, sealed
-from fnn.specs import by_name, from_dict, known, to_dict
+from fnn.specs import arguments, by_name, from_dict, known, to_dict
 from fnn.tensorfile import said
 
 Tensors = dict[str, Array]
@@ -99,12 +99,11 @@ def plain(where: str, name: str, value: Any, tensors: Tensors, own: dict[str, ty
         tensors[name] = value
         return {"tensor": name}
     if isinstance(value, State):
-        kind = type(value)
+        kind: Any = type(value)
         if {**STATES, **own}.get(kind.__name__, kind) is not kind:
             rule = "must hold the classes of one's own records themselves"
             raise checks.problem(TypeError, where, "custom", rule, f"another {kind.__name__}")
-        fields = {f.alias: f.name for f in attrs.fields(kind) if f.init}  # type: ignore[arg-type]  # a State is attrs'
-        parts = {alias: getattr(value, field) for alias, field in fields.items()}
+        parts = {alias: getattr(value, field) for alias, field in arguments(kind).items()}
         return {
             "state": kind.__name__,
             "fields": {alias: plain(where, f"{name}.{alias}", part, tensors, own) for alias, part in parts.items()},

@@ -162,9 +162,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _finite(text: str) -> float:
-    if not math.isfinite(float(text)):
+    number = float(text)
+    if not math.isfinite(number):
         raise ValueError(f"the number {text[:20]}")
-    return float(text)
+    return number
 
 
 def _places(where: str, path: str, header: dict[str, Any], size: int) -> dict[str, int]:
