@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import attrs
 import numpy as np
@@ -98,6 +98,16 @@ class State:
     """
 
     __slots__ = ()
+
+    @classmethod
+    def made(cls, *values: Any) -> Self:
+        """The record of just these values, which were made for it: nothing is asked of them, and arrays are frozen."""
+        self = object.__new__(cls)
+        for name, value in zip(cls.__slots__, values, strict=False):  # a slot more is for weak references
+            if type(value) is np.ndarray:
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+        return self
 
     def __repr__(self) -> str:
         fields = attrs.fields(type(self))  # type: ignore[arg-type]  # every subclass is an attrs class

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from fnn import checks
-from fnn.arrays import Array, Floats, freeze
+from fnn import checks, kernels
+from fnn.activations import Activation
+from fnn.arrays import Array, Floats, Ints
+from fnn.buffers import empty
+from fnn.dataset import Dataset
 from fnn.layers import Dense, Layer
 from fnn.network import Network
 from fnn.params import LayerParams, Params
@@ -37,6 +40,13 @@ class Layered(NamedTuple):
     layer: Layer
     p: LayerParams
     kept: Any
+    z: Floats
+    a: Floats
+
+
+class Output(NamedTuple):
+    """What the last layer leaves behind."""
+
     z: Floats
     a: Floats
 
@@ -67,6 +77,17 @@ def cast_y(network: Network, y: Array, dtype: np.dtype[Any]) -> Array:
     return (y[:, None] if y.ndim == 1 else y).astype(dtype, copy=False)
 
 
+def prepare(network: Network, data: Dataset, places: slice | Ints, dtype: np.dtype[Any]) -> Prepared:
+    """The rows at these places among those that count."""
+    if isinstance(places, slice) or not isinstance(data.x, np.ndarray):
+        x, y, w = data.take(places)
+        return Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
+    rows = places if data.rows is None else data.rows[places]
+    w = None if data.sample_weight is None else data.sample_weight[rows]
+    x = kernels.take_rows(data.x, rows, network.input_scale, dtype)
+    return Prepared(x, cast_y(network, data.y[rows], dtype), w)
+
+
 def run_forward(network: Network, params: Params, x: Floats, key: Key | None) -> list[Layered]:
     """One pass, layer by layer, with all that the way back needs."""
     passed = []
@@ -87,10 +108,14 @@ def last_layer(network: Network, params: Params, x: Floats) -> Layered:
 def _through(network: Network, params: Params, x: Floats, key: Key | None, index: int) -> Layered:
     layer, p = network.layers[index], params.layers[index]
     z, kept = layer.forward(p, x, key, index)
-    a = layer.activation.value(z)
+    return Layered(layer, p, kept, z, _value(layer.activation, z))
+
+
+def _value(activation: Activation, z: Floats) -> Floats:
+    a = activation.value(z)
     if type(a) is not np.ndarray or a.shape != z.shape:
-        _check_shape(layer.activation, "value(z)", a, z.shape)
-    return Layered(layer, p, kept, z, a)
+        _check_shape(activation, "value(z)", a, z.shape)
+    return a
 
 
 def tiles(n: int) -> Iterator[slice]:
@@ -114,7 +139,7 @@ def true_answers(network: Network, y: Array) -> Array:
     return answers(network, y[:, None] if y.ndim == 1 else y)
 
 
-def loss_rows(network: Network, last: Layered, y: Array) -> Floats:
+def loss_rows(network: Network, last: Layered | Output, y: Array) -> Floats:
     """The loss of each row, from the logits where the loss can."""
     if network.logit_loss:
         return network.logit_loss.rows_from_logits(last.z, y)
@@ -123,16 +148,16 @@ def loss_rows(network: Network, last: Layered, y: Array) -> Floats:
     return rows
 
 
-def loss_sum(network: Network, last: Layered, y: Array, w: Array | None) -> tuple[float, float]:
+def loss_sum(network: Network, last: Layered | Output, y: Array, w: Array | None) -> tuple[float, float]:
     """The weighted sum of the rows' losses, without penalties, and of the weights; in float64."""
     rows = loss_rows(network, last, y)
     if w is None:
-        return float(rows.sum(dtype=np.float64)), float(len(rows))
+        return float(np.add.reduce(rows, dtype=np.float64)), float(len(rows))
     w = w.astype(np.float64, copy=False)
     return float(np.dot(w, rows)), float(w.sum())
 
 
-def mean_loss(network: Network, last: Layered, batch: Prepared) -> float:
+def mean_loss(network: Network, last: Layered | Output, batch: Prepared) -> float:
     """The weighted mean of the rows' losses, without penalties."""
     total, weight = loss_sum(network, last, batch.y, batch.sample_weight)
     return total / weight
@@ -145,21 +170,42 @@ def penalties(network: Network, params: Params) -> float:
 
 def backprop(network: Network, params: Params, batch: Prepared, key: Key | None) -> Backprop:
     """One pass forward and one back."""
-    passed = run_forward(network, params, batch.x, key)
-    loss = mean_loss(network, passed[-1], batch)  # while the logits are in the cache
-    return Backprop(loss, passed[-1].a, gradient(network, params, passed, batch))
+    stack = kernels.stack(batch.x, params.vector, network.widths, network.relus)
+    if stack is None:
+        passed = run_forward(network, params, batch.x, key)
+        loss = mean_loss(network, passed[-1], batch)  # while the logits are in the cache
+        return Backprop(loss, passed[-1].a, gradient(network, params, passed, batch))
+    work, z = stack.forward(batch.x, params.vector)
+    if network.label_loss and batch.sample_weight is None and batch.y.ndim == 1:
+        a, rows, dz = network.label_loss.all_from_logits(z, batch.y)
+        loss = float(np.add.reduce(rows, dtype=np.float64)) / len(rows)
+        dz *= 1 / len(rows)
+    else:
+        a = _value(network.layers[-1].activation, z)
+        loss = mean_loss(network, Output(z, a), batch)
+        dz = _output_delta(network, Output(z, a), batch)
+    vector = stack.backward(batch.x, params.vector, work, dz)
+    _add_penalties(network, params, vector)
+    return Backprop(loss, a, Params.made(params.layout, vector, params.running))
 
 
 def gradient(network: Network, params: Params, passed: list[Layered], batch: Prepared, seen: Seen = None) -> Params:
     """The way back, penalties included, of the mean loss."""
-    vector = np.empty(params.layout.size, params.dtype)
-    running = params.running.copy()  # what no layer moves stays
+    vector = empty((params.layout.size,), params.dtype)
+    running = params.running.copy() if len(params.running) else params.running  # what no layer moves stays
     g = params.layout.views(vector, running)
     dz = _output_delta(network, passed[-1], batch)
     back(passed, dz, g, network.first_trained, seen)  # below it nothing has a gradient
-    for index, layer in network.dense:
-        add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
-    return Params(params.layout, freeze(vector), freeze(running))
+    _add_penalties(network, params, vector)
+    return Params.made(params.layout, vector, running)
+
+
+def _add_penalties(network: Network, params: Params, vector: Floats) -> None:
+    """Add the derivatives of the penalties to those of the loss, in place."""
+    if network.penalized:
+        g = params.layout.views(vector, params.running)
+        for index, layer in network.penalized:
+            add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
 
 
 def back(
@@ -177,7 +223,7 @@ def back(
     return dz
 
 
-def _output_delta(network: Network, last: Layered, batch: Prepared) -> Floats:
+def _output_delta(network: Network, last: Layered | Output, batch: Prepared) -> Floats:
     """The derivative of the mean loss by the last layer's z."""
     w = batch.sample_weight
     share: Any = 1 / len(last.a) if w is None else (w / w.sum()).astype(last.a.dtype)[:, None]
@@ -186,7 +232,10 @@ def _output_delta(network: Network, last: Layered, batch: Prepared) -> Floats:
         return dz
     da = network.loss.vjp(last.a, batch.y)
     _check_shape(network.loss, "vjp(a, y)", da, last.a.shape)
-    return last.layer.activation.vjp(last.z, last.a, share * da)
+    activation = network.layers[-1].activation
+    dz = activation.vjp(last.z, last.a, share * da)
+    _check_shape(activation, "vjp(z, a, da)", dz, last.z.shape)
+    return np.ascontiguousarray(dz, last.z.dtype)
 
 
 def _check_shape(part: object, method: str, array: Floats, shape: tuple[int, ...]) -> None:

@@ -183,17 +183,24 @@ def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: in
 
 
 def _batches(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> Iterator[Batch]:
-    order = weighted_rows(data)
+    for index, places in enumerate(order(data, batch_size, seed, epoch)):
+        yield batch_of(data, places, Key(seed, epoch, index))
+
+
+def order(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> Iterator[slice | Ints]:
+    """The places of each batch's rows among those that count."""
+    places = weighted_rows(data)
     if batch_size is None:
-        whole = len(order) == len(data)  # then a slice: views instead of a copy of all rows
-        yield _batch(data, slice(None) if whole else order, order, Key(seed, epoch, 0))
+        # a slice: views instead of a copy of all rows
+        yield slice(None) if len(places) == len(data) else places
         return
-    order = order[permutation(Address(seed, SHUFFLE, (epoch,)), len(order))]
-    for index, start in enumerate(range(0, len(order), batch_size)):
-        places = order[start : start + batch_size]
-        yield _batch(data, places, places, Key(seed, epoch, index))
+    places = places[permutation(Address(seed, SHUFFLE, (epoch,)), len(places))]
+    for start in range(0, len(places), batch_size):
+        yield places[start : start + batch_size]
 
 
-def _batch(data: Dataset, index: slice | Ints, places: Ints, key: Key) -> Batch:
-    x, y, w = data.take(index)
-    return Batch(x, y, w, places if data.rows is None else data.rows[places], key=key)
+def batch_of(data: Dataset, places: slice | Ints, key: Key) -> Batch:
+    """The batch of the rows at these places."""
+    x, y, w = data.take(places)
+    rows = np.arange(len(data)) if isinstance(places, slice) else places
+    return Batch(x, y, w, rows if data.rows is None else data.rows[rows], key=key)

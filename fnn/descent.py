@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import attrs
@@ -11,6 +12,7 @@ import numpy as np
 
 from fnn import checks, settings
 from fnn.arrays import Floats, Spec, freeze
+from fnn.kernels import Updated
 from fnn.params import Params
 from fnn.regularizers import clip
 from fnn.schedules import Schedule
@@ -96,6 +98,12 @@ def valid_optimizer(spec: Any, field: Any, value: object) -> None:  # noqa: ARG0
     _check_optimizer(type(spec).__name__, value)
 
 
+@cache
+def _moments(state_kind: Any) -> tuple[str, ...]:
+    """The names of the vectors in a kind of state."""
+    return tuple(field.name for field in attrs.fields(state_kind)[1:])
+
+
 RATE = settings.rate(settings.at_least_0)
 OPTIONAL_ABOVE_0 = attrs.validators.optional(settings.above_0)
 COUNT = settings.integer(0)
@@ -116,23 +124,28 @@ class Descent(Spec, ABC, Generic[S]):
     state_kind: ClassVar[type[Any]]
 
     @abstractmethod
-    def update(self, w: Floats, g: Floats, rate: float, state: S) -> tuple[Floats, ...]:
-        """The vector w after a step along g at that rate, and the moments."""
+    def update(self, w: Floats, g: Floats, rate: float, state: S) -> Updated:
+        """The vector w after a step along g at that rate, and the moments; before them, whether w and g are finite."""
 
     def init(self, params: Params) -> S:
         """The state before the first step: every moment is 0."""
         checks.instance(self._where("init"), "params", params, Params)
-        moments = len(attrs.fields(self.state_kind)) - 1
-        state: S = self.state_kind(0, *[freeze(np.zeros_like(params.vector))] * moments)
+        zeros = freeze(np.zeros_like(params.vector))
+        state: S = self.state_kind(0, *[zeros for _ in _moments(self.state_kind)])
         return state
 
     def step(self, params: Params, state: S, g: Params) -> tuple[Params, S]:
         """The parameters and the state after one more step along the gradient g."""
-        rate = self._begin(params, state, g)
-        d = clip(g.vector, self.clip_value, self.clip_norm)
-        vector, *moments = self.update(params.vector, d, rate, state)
-        after: S = self.state_kind(state.step + 1, *map(freeze, moments))
-        return Params(params.layout, freeze(vector), g.running), after
+        return self.look_and_step(params, state, g)[1:]
+
+    def look_and_step(self, params: Params, state: S, g: Params) -> tuple[bool, Params, S]:
+        """Whether the new parameters and the gradient are finite (False where that is not sure), and then the step."""
+        rate, d = self._begin(params, state, g), g.vector
+        if self.clip_value is not None or self.clip_norm is not None:
+            d = clip(d, self.clip_value, self.clip_norm)
+        finite, vector, *moments = self.update(params.vector, d, rate, state)
+        after: S = self.state_kind.made(state.step + 1, *moments)
+        return finite and d is g.vector, Params.made(params.layout, vector, g.running), after
 
     def _where(self, function: str) -> str:
         return f"{type(self).__name__.lower()}_{function}"
@@ -145,9 +158,10 @@ class Descent(Spec, ABC, Generic[S]):
         checks.instance(where, "g", g, Params)
         if (g.layout is not params.layout and g.layout != params.layout) or g.dtype != params.dtype:
             raise checks.problem(ValueError, where, "g", f"must have the layout of {params!r}", repr(g))
-        for field in attrs.fields(self.state_kind)[1:]:
-            part = getattr(state, field.name)
-            if (part.shape, part.dtype) != (params.vector.shape, params.dtype):
+        shape, dtype = params.vector.shape, params.dtype
+        for name in _moments(self.state_kind):
+            part = getattr(state, name)
+            if part.shape != shape or part.dtype != dtype:
                 raise checks.problem(ValueError, where, "state", f"must be that of {params!r}", checks.show(part))
         if isinstance(self.learning_rate, float):
             return self.learning_rate
@@ -202,6 +216,9 @@ def named(kind: type[Descent[S]]) -> tuple[Init[S], Step[S]]:
     return init, step
 
 
+LEAST = {char: math.sqrt(np.finfo(char).tiny) for char in "fd"}
+
+
 def nonzero(epsilon: float, dtype: np.dtype[Any]) -> float:
     """An epsilon that is not 0 in that dtype, nor below what squares underflow at."""
-    return max(epsilon, math.sqrt(np.finfo(dtype).tiny))
+    return max(epsilon, LEAST[dtype.char])

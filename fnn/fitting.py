@@ -83,7 +83,7 @@ def fit(
     stopped = _ended(run, goal, patience)
     bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress and not stopped else None
     try:
-        for run in () if stopped else fold(begun, data, validation, every="step"):
+        for run in () if stopped else fold(begun, data, validation, "step", epochs):
             if bar:
                 bar.show(run)
             if on_epoch and not run.batch:

@@ -1,118 +1,318 @@
-"""The optimizers' elementwise passes over whole vectors, each into fresh arrays.
+"""The inner loops: plain NumPy's, or the same ones compiled by numba, which give the same bits.
 
-Block by block, so that what one operation writes is still in the cache for the next.
+`fnn.plain` and `fnn.compiled` hold the loops; here they are handed scalars of the arrays' dtype and arrays to write
+into. `fit` and `train` ask for the compiled ones where numba is installed and the work is worth their loading. The
+environment variable FNN_KERNELS says otherwise: "numpy" never, "numba" always and at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn import compiled, plain
+from fnn.buffers import empty
+
+Array = NDArray[Any]
 Floats = NDArray[np.floating[Any]]
 
-BLOCK = 1 << 18  # a smaller one is no faster to go through, and each costs the calls again
+WORTH = 2e9  # numbers to go through by which the compiled loops make good the second that they take to load
+WIDE = 64  # columns from which NumPy finds a row's largest number sooner than a loop
+GIVEN = "?bBhHiIlLqQfd"  # dtypes of x that the compiled gather reads
+
+_loops: dict[tuple[str, str, str], Callable[..., Any]] = {}  # those in use, by name, dtype and data's dtype
+_compiling = False
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
+def choose(numbers: float) -> None:
+    """Go over to the compiled loops where so many numbers are worth it, and the setting does not say otherwise."""
+    global _compiling  # noqa: PLW0603  # which loops are in use changes no bit, and so is nobody's argument
+    setting = os.environ.get("FNN_KERNELS", "")
+    if setting not in ("", "numpy", "numba"):
+        raise ValueError(f"FNN_KERNELS: must be 'numpy' or 'numba', or not be set, got {setting!r}.")
+    wanted = setting == "numba" or (setting == "" and (_compiling or numbers >= WORTH))
+    if wanted != _compiling:
+        _compiling = wanted and _is_there(needed=setting == "numba")
+        _loops.clear()
 
 
-def sgd(w: Floats, g: Floats, rate: float) -> Floats:
+def _is_there(*, needed: bool) -> bool:
+    try:
+        import numba
+    except ImportError:
+        if needed:
+            raise
+        return False
+    return not getattr(numba.config, "DISABLE_JIT", False)
+
+
+def _run(name: str, dtype: np.dtype[Any], *args: Any, given: str = "") -> Any:
+    """The loop of that name; the plain one for arrays of another order or dtype, as a user's own part may make them."""
+    loop = _loops.get((name, dtype.char, given)) or _find(name, dtype, given)
+    try:
+        return loop(*args)
+    except TypeError:  # by numba, before anything is computed
+        return getattr(plain, name)(*args)
+
+
+def _find(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
+    loop = compiled.compile_loop(name, dtype, given) if _compiling else getattr(plain, name)
+    return _loops.setdefault((name, dtype.char, given), loop)
+
+
+class Stack:
+    """Dense layers, forward and back in one compiled call each; the bits are those of layer by layer."""
+
+    def __init__(self, widths: tuple[int, ...], relus: tuple[bool, ...], calls: tuple[Any, Any, int]) -> None:
+        self._forward, self._backward, self._gemm = calls
+        self._widths, self._relus = np.array(widths), np.array(relus)
+        self._units, self._most, self._outputs = sum(widths[1:]), max(widths[1:]), widths[-1]
+
+    def forward(self, x: Floats, vector: Floats) -> tuple[Floats, Floats]:
+        """All that the layers make of x, and the part of it that is the last z."""
+        n = len(x)
+        work = empty((n * self._units,), vector.dtype)
+        self._forward(self._gemm, x, vector, self._widths, self._relus, work)
+        return work, work[-n * self._outputs :].reshape(n, self._outputs)
+
+    def backward(self, x: Floats, vector: Floats, work: Floats, dz: Floats) -> Floats:
+        """The gradient's vector, from the derivative by the last z."""
+        spare, g = empty((2, len(x) * self._most), vector.dtype), empty(vector.shape, vector.dtype)
+        self._backward(self._gemm, x, vector, self._widths, self._relus, work, dz, spare, g)
+        return g
+
+
+@lru_cache(maxsize=64)
+def _stack(widths: tuple[int, ...], relus: tuple[bool, ...], char: str) -> Stack | None:
+    from fnn.stacked import compiled as compiled_pass
+
+    calls = compiled_pass(char)
+    return None if calls is None else Stack(widths, relus, calls)
+
+
+def stack(x: Array, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...] | None) -> Stack | None:
+    """What takes x through dense layers at once; None with plain loops, another BLAS or a product by a vector."""
+    fits = type(x) is np.ndarray and x.dtype == vector.dtype and x.flags.c_contiguous
+    if not (_compiling and relus and fits) or len(x) < 2 or min(widths) < 2:
+        return None
+    return _stack(widths, relus, vector.dtype.char)
+
+
+def take_rows(x: Array, index: Array, scale: float, dtype: np.dtype[Any]) -> Floats:
+    """The rows of x at `index`, cast and then scaled."""
+    out = empty((len(index), x.shape[1]), dtype)
+    given = x.dtype.char if x.dtype.isnative and x.dtype.char in GIVEN else ""
+    if given:
+        _run("rows", dtype, x, index, dtype.type(scale), out, given=given)
+    else:
+        plain.rows(x, index, dtype.type(scale), out)
+    return out
+
+
+def product(a: Floats, b: Floats) -> Floats:
+    """a · b; a may be one of scipy's sparse arrays."""
+    if type(a) is not np.ndarray or a.dtype != b.dtype:
+        return a @ b
+    return np.matmul(a, b, out=empty((len(a), b.shape[1]), b.dtype))
+
+
+def add_bias(z: Floats, bias: Floats) -> None:
+    """z + bias, in place."""
+    _run("add_bias", z.dtype, z, bias)
+
+
+def relu(z: Floats) -> Floats:
+    """0 where z ≤ 0, else z."""
+    a = empty(z.shape, z.dtype)
+    _run("relu", z.dtype, z, a)
+    return a
+
+
+def relu_vjp(z: Floats, da: Floats) -> Floats:
+    """da · [z > 0]."""
+    dz = empty(z.shape, z.dtype)
+    if da.shape != z.shape:
+        return da * (z > 0)
+    _run("relu_vjp", z.dtype, z, da, dz)
+    return dz
+
+
+def column_sums(a: Floats, out: Floats) -> None:
+    """Σᵢ a[i], row after row."""
+    if out.shape != a.shape[1:]:
+        raise ValueError(f"column_sums: sums of {a.shape} do not fit {out.shape}.")
+    _run("column_sums", a.dtype, a, out)
+
+
+def shift(z: Floats) -> tuple[Floats, Array]:
+    """z less each row's largest number, and where that is."""
+    s, top = empty(z.shape, z.dtype), np.empty(len(z), np.intp)
+    if z.shape[1] < WIDE:
+        _run("shift", z.dtype, z, s, top)
+    else:
+        plain.shift(z, s, top)
+    return s, top
+
+
+def others(e: Floats, top: Array) -> Floats:
+    """Each row's sum without the number at `top`."""
+    out = np.empty(len(e), e.dtype)
+    _run("others", e.dtype, e, top, out)
+    return out
+
+
+def shares(e: Floats, top: Array) -> Floats:
+    """Each row over its sum, in place; the number at `top` is 1."""
+    _run("shares", e.dtype, e, top)
+    return e
+
+
+def label_rows(s: Floats, log_sum: Floats, y: Array) -> Floats:
+    """log_sum − s[i, y[i]], row by row."""
+    out = np.empty(len(s), s.dtype)
+    _run("label_rows", s.dtype, s, log_sum, y.astype(np.intp, copy=False), out)
+    return out
+
+
+def label_vjp(a: Floats, y: Array) -> Floats:
+    """a, and in place of the number at y minus the sum of the others."""
+    dz = empty(a.shape, a.dtype)
+    _run("label_vjp", a.dtype, a, y.astype(np.intp, copy=False), dz)
+    return dz
+
+
+def label_head(e: Floats, top: Array, y: Array) -> tuple[Floats, Floats, Floats]:
+    """`shares` of e, in place, `others` of e, and `label_vjp` of the shares."""
+    rest, dz = np.empty(len(e), e.dtype), np.empty(e.shape, e.dtype)
+    _run("label_head", e.dtype, e, top, y.astype(np.intp, copy=False), rest, dz)
+    return e, rest, dz
+
+
+def count_right(a: Floats, y: Array) -> int:
+    """How many rows have their largest number at y."""
+    if a.shape[1] < WIDE:
+        return int(_run("count_right", a.dtype, a, y.astype(np.intp, copy=False)))
+    return plain.count_right(a, y)
+
+
+def dropout(x: Floats, bits: Array, drop: int, scale: float) -> tuple[Floats, Floats]:
+    """x times a mask, and the mask: `scale` where the bits are at least `drop`, else 0."""
+    out, mask = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
+    _run("dropout", x.dtype, x, bits, drop, x.dtype.type(scale), mask, out)
+    return out, mask
+
+
+def less_row(a: Floats, row: Floats) -> Floats:
+    """a − row."""
+    out = empty(a.shape, a.dtype)
+    _run("less_row", a.dtype, a, row, out)
+    return out
+
+
+def standardize(x: Floats) -> tuple[Floats, Floats, Floats]:
+    """x less its columns' means, the means, and the biased variances in float64."""
+    # sums in float64: what a float32 one rounds off would become variance
+    wide = np.empty(x.shape[1])
+    _run("wide_sums", x.dtype, x, wide)
+    mean = (wide / len(x)).astype(x.dtype)
+    centred = less_row(x, mean)
+    _run("wide_sums", x.dtype, centred, wide)
+    rest = (wide / len(x)).astype(x.dtype)  # what the mean was rounded by
+    centred = less_row(centred, rest)
+    _run("wide_squares", x.dtype, centred, wide)
+    return centred, mean + rest, wide / len(x)
+
+
+def affine(a: Floats, scale: Floats, weight: Floats, bias: Floats) -> Floats:
+    """a · scale, in place, and that · weight + bias, which is returned."""
+    out = empty(a.shape, a.dtype)
+    _run("affine", a.dtype, a, scale, weight, bias, out)
+    return out
+
+
+def product_sums(a: Floats, b: Floats, out: Floats) -> None:
+    """Σᵢ a[i] · b[i], row after row."""
+    if a.shape == b.shape:
+        _run("product_sums", a.dtype, a, b, out)
+    else:
+        plain.product_sums(a, b, out)
+
+
+def norm_vjp(dz: Floats, normal: Floats, slope: Floats, db: Floats, dw: Floats) -> Floats:
+    """slope · (dz − (db + normal · dw) / n)."""
+    dx = empty(dz.shape, dz.dtype)
+    _run("norm_vjp", dz.dtype, dz, normal, slope, db, dw, dz.dtype.type(len(dz)), dx)
+    return dx
+
+
+def scale_columns(a: Floats, scale: Floats, out: Floats) -> None:
+    """a · scale."""
+    _run("scale_columns", a.dtype, a, scale, out)
+
+
+def add_penalty(g: Floats, w: Floats, l1: float, l2: float) -> None:
+    """g + l1 · sign(w) + l2 · w, in place; the sign of 0 is 0."""
+    for name, factor in (("add_l1", l1), ("add_l2", l2)):
+        if factor:
+            _run(name, g.dtype, g, w, g.dtype.type(factor))
+
+
+# The optimizers' updates of the whole vector w along g: whether all of w and g is finite (False where that is not
+# sure), the new w, and the new moments.
+
+Updated = tuple[Any, ...]
+
+
+def _update(name: str, vectors: tuple[Floats, ...], moments: int, *settings: float | bool) -> Updated:
+    w = vectors[0]
+    made = tuple(empty(w.shape, w.dtype) for _ in range(1 + moments))
+    number = w.dtype.type
+    scalars = [value if value is True or value is False else number(value) for value in settings]
+    odd = _run(name, w.dtype, *vectors, *scalars, *made)
+    return not odd, *made
+
+
+def sgd(w: Floats, g: Floats, rate: float) -> Updated:
     """w − rate · g."""
-    w_new = np.empty_like(w)
-    for s in _blocks(len(w)):
-        step = np.multiply(g[s], rate, out=w_new[s])
-        np.subtract(w[s], step, out=step)
-    return w_new
+    return _update("sgd", (w, g), 0, rate)
 
 
-def momentum(w: Floats, g: Floats, v: Floats, rate: float, mu: float, nesterov: bool) -> tuple[Floats, Floats]:
-    """v' = mu · v + g, and w − rate · v', or with nesterov w − rate · (g + mu · v')."""
-    w_new, v_new = np.empty_like(w), np.empty_like(v)
-    for s in _blocks(len(w)):
-        velocity, step = v_new[s], w_new[s]
-        np.multiply(v[s], mu, out=velocity)
-        velocity += g[s]
-        if nesterov:
-            np.multiply(velocity, mu, out=step)
-            step += g[s]
-            step *= rate
-        else:
-            np.multiply(velocity, rate, out=step)
-        np.subtract(w[s], step, out=step)
-    return w_new, v_new
+def momentum(w: Floats, g: Floats, v: Floats, rate: float, mu: float, nesterov: bool) -> Updated:
+    """v' = mu · v + g; w − rate · v', or with nesterov w − rate · (g + mu · v')."""
+    return _update("momentum", (w, g, v), 1, rate, mu, nesterov)
 
 
 def rmsprop(
     w: Floats, g: Floats, v: Floats, rate: float, decay: float, fresh: float, epsilon: float
-) -> tuple[Floats, Floats]:
-    """v' = decay · v + fresh · g², and w − rate · g / (√v' + epsilon)."""
-    w_new, v_new = np.empty_like(w), np.empty_like(v)
-    for s in _blocks(len(w)):
-        square, step = v_new[s], w_new[s]
-        _add_square(v[s], decay, g[s], fresh, square, step)
-        _descend(w[s], g[s], square, rate, epsilon, 1, step)
-    return w_new, v_new
+) -> Updated:
+    """v' = decay · v + fresh · g²; w − rate · g / (√v' + epsilon)."""
+    return _update("rmsprop", (w, g, v), 1, rate, decay, fresh, epsilon)
 
 
 def lion(
     w: Floats, g: Floats, m: Floats, rate: float, beta1: float, beta2: float, keep: float
-) -> tuple[Floats, Floats]:
-    """m' = beta2 · m + (1 − beta2) · g, and keep · w − rate · sign(beta1 · m + (1 − beta1) · g)."""
-    w_new, m_new = np.empty_like(w), np.empty_like(m)
-    for s in _blocks(len(w)):
-        mean, step = m_new[s], w_new[s]
-        _mix(m[s], beta1, g[s], mean, step)
-        sign = np.sign(mean)
-        _mix(m[s], beta2, g[s], mean, step)
-        sign *= rate
-        np.subtract(w[s] if keep == 1 else w[s] * keep, sign, out=step)
-    return w_new, m_new
+) -> Updated:
+    """m' = beta2 · m + (1 − beta2) · g; keep · w − rate · sign(beta1 · m + (1 − beta1) · g)."""
+    return _update("lion", (w, g, m), 1, rate, beta1, 1 - beta1, beta2, 1 - beta2, keep)
 
 
 def adam(
     w: Floats, g: Floats, m: Floats, v: Floats,
     rate: float, beta1: float, beta2: float, epsilon: float,
     *, keep: float = 1, ahead: tuple[float, float] | None = None, most: Floats | None = None,
-) -> tuple[Floats, ...]:  # fmt: skip
-    """m' = beta1 · m + (1 − beta1) · g, v' = beta2 · v + (1 − beta2) · g², keep · w − rate · n / (√d + epsilon).
+) -> Updated:  # fmt: skip
+    """m' = beta1 · m + (1 − beta1) · g, v' = beta2 · v + (1 − beta2) · g²; keep · w − rate · n / (√d + epsilon).
 
     n is m', or with `ahead` ahead[0] · m' + ahead[1] · g; d is v', or with `most` its largest so far, returned last.
     """
-    w_new, m_new, v_new, *most_new = (np.empty_like(a) for a in (w, m, v, most) if a is not None)
-    for s in _blocks(len(w)):
-        mean, square, step = m_new[s], v_new[s], w_new[s]
-        _mix(m[s], beta1, g[s], mean, step)
-        _add_square(v[s], beta2, g[s], 1 - beta2, square, step)
-        if most is not None:
-            square = np.maximum(most[s], square, out=most_new[0][s])
-        top = mean if ahead is None else ahead[0] * mean + ahead[1] * g[s]
-        _descend(w[s], top, square, rate, epsilon, keep, step)
-    return w_new, m_new, v_new, *most_new
-
-
-def _descend(w: Floats, top: Floats, square: Floats, rate: float, epsilon: float, keep: float, out: Floats) -> None:
-    """Out = keep · w − rate · top / (√square + epsilon)."""
-    np.sqrt(square, out=out)
-    out += epsilon
-    np.divide(top, out, out=out)
-    out *= rate
-    np.subtract(w if keep == 1 else w * keep, out, out=out)
-
-
-def _mix(m: Floats, beta: float, g: Floats, out: Floats, spare: Floats) -> None:
-    """Out = beta · m + (1 − beta) · g, by way of `spare`."""
-    np.multiply(g, 1 - beta, out=spare)
-    np.multiply(m, beta, out=out)
-    out += spare
-
-
-def _add_square(v: Floats, decay: float, g: Floats, fresh: float, out: Floats, spare: Floats) -> None:
-    """Out = decay · v + fresh · g², by way of `spare`."""
-    np.multiply(g, g, out=spare)
-    spare *= fresh
-    np.multiply(v, decay, out=out)
-    out += spare
+    settings = (rate, beta1, 1 - beta1, beta2, 1 - beta2, epsilon)
+    if most is not None:
+        return _update("amsgrad", (w, g, m, v, most), 3, *settings)
+    if ahead is not None:
+        return _update("nadam", (w, g, m, v), 2, *settings, *ahead)
+    return _update("adam", (w, g, m, v), 2, *settings, keep)

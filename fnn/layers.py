@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from fnn import checks, settings
+from fnn import checks, kernels, settings
 from fnn.activations import RECTIFIERS, Activation, Identity, resolve_activation, valid_activation
 from fnn.arrays import Floats, Spec
 from fnn.initializers import (
@@ -26,7 +26,7 @@ from fnn.initializers import (
     valid_initializer,
 )
 from fnn.params import LayerParams, Shapes
-from fnn.randomness import DROPOUT, INIT, Address, Key, keep_mask
+from fnn.randomness import DROPOUT, INIT, Address, Key, bits16
 
 
 class Layer(Protocol):
@@ -111,8 +111,8 @@ class Dense(Spec):
             target[...] = drawn
 
     def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Floats]:
-        z = x @ p.weight
-        z += p.bias
+        z = kernels.product(x, p.weight)
+        kernels.add_bias(z, p.bias)
         return z, x
 
     def backward(self, p: LayerParams, kept: Floats, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
@@ -120,8 +120,8 @@ class Dense(Spec):
             np.matmul(kept.T, dz, out=g.weight)
         else:  # a csr_array
             g.weight[...] = kept.T @ dz
-        np.add.reduce(dz, axis=0, out=g.bias)
-        return dz @ p.weight.T if to_x else dz
+        kernels.column_sums(dz, g.bias)
+        return kernels.product(dz, p.weight.T) if to_x else dz
 
 
 @attrs.frozen(cache_hash=True, repr=False)
@@ -167,8 +167,7 @@ class Dropout(Spec):
         if key is None:
             return x, None
         at = Address(key.seed, DROPOUT, (key.epoch, key.batch, index))
-        mask = keep_mask(at, x.shape, self._drop) * x.dtype.type(2**16 / (2**16 - self._drop))
-        return x * mask, mask
+        return kernels.dropout(x, bits16(at, x.size), self._drop, 2**16 / (2**16 - self._drop))
 
     def backward(self, p: LayerParams, kept: Floats | None, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
         return dz if kept is None else dz * kept
@@ -205,7 +204,7 @@ class LayerNorm(Spec):
         p.weight[...], p.bias[...] = 1, 0
 
     def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Any]:
-        normal, scale, *_ = _normalized(x, 1, self.epsilon)
+        normal, scale = _normalized(x, self.epsilon)
         return normal * p.weight + p.bias, (normal, scale)
 
     def backward(self, p: LayerParams, kept: Any, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
@@ -220,16 +219,13 @@ class LayerNorm(Spec):
         return dx
 
 
-def _normalized(x: Floats, axis: int, epsilon: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """x with mean 0 and variance 1 along an axis; 1 / √(σ² + epsilon), the mean and the variance."""
+def _normalized(x: Floats, epsilon: float) -> tuple[Floats, Floats]:
+    """x with mean 0 and variance 1 in each row, and 1 / √(σ² + epsilon)."""
     # in float64: what a float32 sum rounds off would become variance
-    mean = x.mean(axis=axis, dtype=np.float64, keepdims=True).astype(x.dtype)
-    centred = x - mean
-    rest = centred.mean(axis=axis, dtype=np.float64, keepdims=True).astype(x.dtype)  # what the mean was rounded by
-    mean, centred = mean + rest, centred - rest
-    variance = np.square(centred, dtype=np.float64).mean(axis=axis, keepdims=True)
-    scale = _scale(variance, epsilon, x.dtype)
-    return centred * scale, scale, mean, variance
+    centred = x - x.mean(axis=1, dtype=np.float64, keepdims=True).astype(x.dtype)
+    centred -= centred.mean(axis=1, dtype=np.float64, keepdims=True).astype(x.dtype)  # what the mean was rounded by
+    scale = _scale(np.square(centred, dtype=np.float64).mean(axis=1, keepdims=True), epsilon, x.dtype)
+    return centred * scale, scale
 
 
 def _scale(variance: Floats, epsilon: float, dtype: np.dtype[Any]) -> Floats:
@@ -273,23 +269,20 @@ class BatchNorm(Spec):
 
     def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Any]:
         if key is None:
-            scale = _scale(p.variance, self.epsilon, x.dtype)
-            kept: Any = (x - p.mean) * scale, scale, None
+            normal, batch, variance = kernels.less_row(x, p.mean), None, p.variance
         else:
-            normal, scale, *batch = _normalized(x, 0, self.epsilon)
-            kept = normal, scale, batch
-        return kept[0] * p.weight + p.bias, kept
+            normal, mean, variance = kernels.standardize(x)
+            batch = mean, variance
+        scale = _scale(variance, self.epsilon, x.dtype)
+        return kernels.affine(normal, scale, p.weight, p.bias), (normal, scale, batch)
 
     def backward(self, p: LayerParams, kept: Any, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
         normal, scale, batch = kept
         slope: Floats = p.weight * scale
-        np.add.reduce(dz * normal, axis=0, out=g.weight)
-        np.add.reduce(dz, axis=0, out=g.bias)
+        kernels.product_sums(dz, normal, g.weight)
+        kernels.column_sums(dz, g.bias)
         if batch is None:
             return dz * slope
         for running, old, new in zip(g[2:], p[2:], batch, strict=True):
-            running[...] = (1 - self.momentum) * old + self.momentum * new[0]
-        if not to_x:
-            return dz
-        mean: Floats = (g.bias + normal * g.weight) / len(dz)
-        return slope * (dz - mean)
+            running[...] = (1 - self.momentum) * old + self.momentum * new
+        return kernels.norm_vjp(dz, normal, slope, g.bias, g.weight) if to_x else dz

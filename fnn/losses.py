@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import attrs
 import numpy as np
 
-from fnn import settings
+from fnn import kernels, settings
 from fnn.activations import Sigmoid, Softmax
 from fnn.arrays import Array, Floats, Spec
 
@@ -177,24 +177,27 @@ class CrossEntropy(Spec):
         return -share
 
     def rows_from_logits(self, z: Floats, y: Array) -> Floats:
-        each, top = np.arange(len(z)), z.argmax(axis=1)
-        z = z - z[each, top, None]
-        e = np.exp(z)
-        e[each, top] = 0  # the largest term is 1: log1p of the others keeps a small loss exact
-        log_sum = np.log1p(e.sum(axis=1))
-        given = z[each, y] if y.ndim == 1 else (y * z).sum(axis=1)
-        rows: Floats = log_sum - given if y.ndim == 1 else log_sum * y.sum(axis=1) - given
+        z, top = kernels.shift(z)
+        log_sum = np.log1p(kernels.others(np.exp(z), top))  # the largest term is 1: this keeps a small loss exact
+        rows: Floats
+        if y.ndim == 1:
+            rows = kernels.label_rows(z, log_sum, y)
+        else:
+            rows = log_sum * y.sum(axis=1) - (y * z).sum(axis=1)
         if self.label_smoothing:
             rows = (1 - self.label_smoothing) * rows + self.label_smoothing * (log_sum - z.mean(axis=1))
         return rows
 
+    def all_from_logits(self, z: Floats, y: Array) -> tuple[Floats, Floats, Floats]:
+        """Softmax, `rows_from_logits` and `vjp_from_logits` of labels without smoothing, at once."""
+        s, top = kernels.shift(z)
+        a, rest, dz = kernels.label_head(np.exp(s), top, y)
+        return a, kernels.label_rows(s, np.log1p(rest), y), dz
+
     def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
-        each = np.arange(len(a))
         if y.ndim == 1 and not self.label_smoothing:
-            dz = a.copy()
-            dz[each, y] = 0
-            dz[each, y] = -dz.sum(axis=1)  # a − 1, also where a is near 1
-            return dz
+            return kernels.label_vjp(a, y)  # a − 1 of the label, also where a is near 1
+        each = np.arange(len(a))
         t, top, others, rest = self._shares(y, a), a.argmax(axis=1), a.copy(), 1 - a
         others[each, top] = 0
         rest[each, top] = others.sum(axis=1)  # 1 − a, also where a is near 1

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fnn import checks, settings
-from fnn.activations import ACTIVATIONS, Activation, ActivationName, Sigmoid, Softmax
+from fnn.activations import ACTIVATIONS, Activation, ActivationName, Identity, Relu, Sigmoid, Softmax
 from fnn.arrays import Array, Spec, freeze
 from fnn.layers import Dense, Layer
 from fnn.losses import (
@@ -119,6 +119,12 @@ class Network(Spec):
         return cast(LossFromLogits, self.loss) if from_logits else None
 
     @cached_property
+    def label_loss(self) -> CrossEntropy | None:
+        """The loss, where it is the plain cross-entropy of labels after softmax; else None."""
+        plain = type(self.loss) is CrossEntropy and not self.loss.label_smoothing
+        return self.loss if plain and self.logit_loss and type(self.loss) is CrossEntropy else None
+
+    @cached_property
     def first_trained(self) -> int:
         """The index of the first layer that has numbers to train; below it no gradient goes."""
         return next((i for i, shapes in enumerate(self.layout.layers) if shapes != Shapes()), len(self.layers))
@@ -138,6 +144,24 @@ class Network(Spec):
         if isinstance(output, Sigmoid) or isinstance(self.loss, BinaryCrossEntropy):
             return "yes or no"
         return "values"
+
+    @cached_property
+    def penalized(self) -> tuple[tuple[int, Dense], ...]:
+        """The dense layers that have a penalty, each with its index."""
+        return tuple((i, layer) for i, layer in self.dense if layer.l1 or layer.l2)
+
+    @cached_property
+    def relus(self) -> tuple[bool, ...] | None:
+        """Which layers are relu, where all are dense and every hidden activation is relu or the identity; else None."""
+        *hidden, last = self.layers
+        simple = all(type(layer) is Dense and type(layer.activation) in (Relu, Identity) for layer in hidden)
+        relus = [type(layer.activation) is Relu for layer in hidden]
+        return (*relus, False) if simple and type(last) is Dense else None
+
+    @cached_property
+    def limits(self) -> tuple[tuple[int, float], ...]:
+        """The index and the `max_norm` of each layer that has one."""
+        return tuple((i, layer.max_norm) for i, layer in self.dense if layer.max_norm is not None)
 
     @cached_property
     def dense(self) -> tuple[tuple[int, Dense], ...]:

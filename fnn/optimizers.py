@@ -50,8 +50,8 @@ class SGD(Descent[SGDState]):
 
     state_kind = SGDState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: SGDState) -> tuple[Floats, ...]:
-        return (kernels.sgd(w, g, rate),)
+    def update(self, w: Floats, g: Floats, rate: float, state: SGDState) -> kernels.Updated:
+        return kernels.sgd(w, g, rate)
 
 
 sgd_init, sgd_step = named(SGD)
@@ -96,7 +96,7 @@ class Momentum(Descent[MomentumState]):
 
     state_kind = MomentumState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: MomentumState) -> tuple[Floats, ...]:
+    def update(self, w: Floats, g: Floats, rate: float, state: MomentumState) -> kernels.Updated:
         return kernels.momentum(w, g, state.v, rate, self.momentum, self.nesterov)
 
 
@@ -141,7 +141,7 @@ class RMSProp(Descent[RMSPropState]):
 
     state_kind = RMSPropState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: RMSPropState) -> tuple[Floats, ...]:
+    def update(self, w: Floats, g: Floats, rate: float, state: RMSPropState) -> kernels.Updated:
         epsilon = nonzero(self.epsilon, w.dtype)
         return kernels.rmsprop(w, g, state.v, rate, self.decay, 1 - self.decay, epsilon)
 
@@ -186,7 +186,7 @@ class AdaGrad(Descent[AdaGradState]):
 
     state_kind = AdaGradState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdaGradState) -> tuple[Floats, ...]:
+    def update(self, w: Floats, g: Floats, rate: float, state: AdaGradState) -> kernels.Updated:
         return kernels.rmsprop(w, g, state.v, rate, 1, 1, nonzero(self.epsilon, w.dtype))
 
 
@@ -234,7 +234,7 @@ class Lion(Descent[LionState]):
 
     state_kind = LionState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: LionState) -> tuple[Floats, ...]:
+    def update(self, w: Floats, g: Floats, rate: float, state: LionState) -> kernels.Updated:
         return kernels.lion(w, g, state.m, rate, self.beta1, self.beta2, 1 - rate * self.weight_decay)
 
 

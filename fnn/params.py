@@ -13,6 +13,8 @@ import numpy as np
 from fnn import checks
 from fnn.arrays import Floats, Spec, State, sealed
 
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
 
 @attrs.frozen(cache_hash=True, repr=False)
 class Shapes(Spec):
@@ -73,24 +75,26 @@ class Layout(Spec):
         return tuple((name, shape) for name, shape in every if shape != (0,))
 
     @cached_property
-    def _pieces(self) -> tuple[tuple[tuple[slice, tuple[int, ...]], ...], ...]:
-        """For each layer the slice and the shape of its four tensors: two of the vector, two of the running ones."""
+    def _pieces(self) -> tuple[tuple[tuple[int, slice | None, tuple[int, ...]], ...], ...]:
+        """For each layer its four tensors: of which vector, which slice (None where it lacks one), and the shape."""
         pieces, ends = [], [0, 0]
         for shapes in self.layers:
             layer = []
             for which, shape in enumerate(attrs.astuple(shapes)):
-                start = ends[which // 2]
-                ends[which // 2] = start + math.prod(shape)
-                layer.append((slice(start, ends[which // 2]), shape))
+                start, end = ends[which // 2], ends[which // 2] + math.prod(shape)
+                layer.append((which // 2, slice(start, end) if shape != (0,) else None, shape))
+                ends[which // 2] = end
             pieces.append(tuple(layer))
         return tuple(pieces)
 
     def views(self, vector: Floats, running: Floats) -> tuple[LayerParams, ...]:
         """The layers' views of a vector and of the running statistics."""
-        return tuple(
-            LayerParams(vector[w].reshape(ws), vector[b].reshape(bs), running[m].reshape(ms), running[v].reshape(vs))
-            for (w, ws), (b, bs), (m, ms), (v, vs) in self._pieces
-        )
+        whole, none = (vector, running), vector[:0]
+        layers = []
+        for pieces in self._pieces:
+            parts = [none if s is None else whole[i][s].reshape(shape) for i, s, shape in pieces]
+            layers.append(LayerParams(*parts))
+        return tuple(layers)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -126,7 +130,7 @@ class Params(State):
     running: Floats = attrs.field(converter=sealed)
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.vector, np.ndarray) or self.vector.dtype not in (np.float32, np.float64):
+        if not isinstance(self.vector, np.ndarray) or self.vector.dtype not in DTYPES:
             rule = "must be an array of float32 or float64"
             raise checks.problem(TypeError, "Params", "vector", rule, checks.show(self.vector))
         checks.instance("Params", "layout", self.layout, Layout)

@@ -215,12 +215,11 @@ def project(network: Network, params: Params) -> Params:
     array([0.6, 0.8, 5. ])
     """
     check_model("project", network, params)
-    limits = [(i, layer.max_norm) for i, layer in network.dense if layer.max_norm is not None]
-    if not limits:
+    if not network.limits:
         return params
     vector = params.vector.copy()
     views = params.layout.views(vector, params.running)
-    for i, limit in limits:
+    for i, limit in network.limits:
         views[i].weight[...] = max_norm(params[i].weight, limit)
     return Params(params.layout, freeze(vector), params.running)
 

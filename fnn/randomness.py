@@ -89,8 +89,6 @@ def permutation(at: Address, n: int) -> NDArray[np.int64]:
     return (drawn & low).astype(np.int64)
 
 
-def keep_mask(at: Address, shape: tuple[int, ...], drop: int) -> NDArray[np.bool_]:
-    """A mask that is False with probability drop / 2¹⁶, from 16 bits an element."""
-    n = int(np.prod(shape))
-    bits = words(at, -(-n // 4)).astype("<u8", copy=False).view("<u2")[:n]
-    return (bits >= drop).reshape(shape)
+def bits16(at: Address, n: int) -> NDArray[np.uint16]:
+    """n numbers, uniform from 0 to 2¹⁶ − 1."""
+    return words(at, -(-n // 4)).astype("<u8", copy=False).view("<u2")[:n]

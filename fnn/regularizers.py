@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fnn import kernels
 from fnn.arrays import Floats
 
 
@@ -25,10 +26,7 @@ def penalty(weight: Floats, l1: float, l2: float) -> float:
 
 def add_penalty_gradient(g: Floats, weight: Floats, l1: float, l2: float) -> None:
     """Add l1 · sign(w) + l2 · w to g, in place; the sign of 0 is 0."""
-    if l1:
-        g += l1 * np.sign(weight)
-    if l2:
-        g += l2 * weight
+    kernels.add_penalty(g, weight, l1, l2)
 
 
 def max_norm(weight: Floats, limit: float) -> Floats:

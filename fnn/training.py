@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from time import perf_counter
@@ -12,15 +12,18 @@ from typing import Any, Literal, Unpack
 import attrs
 import numpy as np
 
-from fnn import checks
-from fnn.arrays import Floats
-from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, true_answers
-from fnn.dataset import Batch, Dataset, batch_count, batches
+from fnn import checks, kernels
+from fnn.arrays import Array, Floats
+from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, prepare, true_answers
+from fnn.buffers import Pool
+from fnn.dataset import Batch, Dataset, batch_count, batch_of, order
+from fnn.descent import Descent
 from fnn.divergence import RUN, TrainingDiverged, diverged
 from fnn.evaluation import evaluate
 from fnn.network import Network
 from fnn.params import Params
 from fnn.passes import check_parts, project
+from fnn.randomness import Key
 from fnn.runs import EpochRecord, Settings, Sums, TrainState, check_state, start
 from fnn.scores import rows_right
 
@@ -60,21 +63,40 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, n)
     with np.errstate(over="ignore", invalid="ignore"):
         prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
-        result = backprop(network, run.params, prepared, batch.key)
-        fine = math.isfinite(result.loss)
-        params, optimizer_state = _stepped(run, result.grads) if fine else (run.params, None)
-        if not (fine and _are_finite(params, result.grads)):
-            checks.finite("train_step", "batch.x", prepared.x)
-            checks.finite("train_step", "batch.y", prepared.y)
-            raise diverged(run, batch, prepared, params, partial(train_step, run, batch))
+        return _advance(run, prepared, lambda _: batch)
+
+
+def _advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]) -> TrainState:
+    """The run after a step on what was prepared; the batch is only made when something went wrong with it."""
+    network = run.recipe.network
+    result = backprop(network, run.params, prepared, run.key)
+    fine, params, optimizer_state = math.isfinite(result.loss), run.params, None
+    if fine:
+        fine, params, optimizer_state = _stepped(run, result.grads)
+    if not fine:
+        checks.finite("train_step", "batch.x", prepared.x)
+        checks.finite("train_step", "batch.y", prepared.y)
+        batch = made_of(run.key)
+        raise diverged(run, batch, prepared, params, partial(train_step, run, batch))
     sums = _add(run.sums, network, result.loss, result.outputs, prepared)
-    return attrs.evolve(
-        run, params=params, optimizer_state=optimizer_state, batch=run.batch + 1, sums=sums, stopped=None
-    )
+    done, best, number = run.batch + 1, run.best, run.best_epoch
+    return TrainState(run.recipe, params, optimizer_state, run.epoch, done, sums, best, number, run.history)
 
 
-def _stepped(run: TrainState, g: Params) -> tuple[Params, Any]:
-    """The parameters, with g's running statistics, and the state that the optimizer makes, after checking them."""
+def _stepped(run: TrainState, g: Params) -> tuple[bool, Params, Any]:
+    """Whether all is finite, the parameters, with g's running statistics, and the state, of an optimizer's step."""
+    network, optimizer = run.recipe.network, run.recipe.optimizer
+    if isinstance(optimizer, Descent) and type(optimizer).step is Descent.step:
+        finite, params, state = optimizer.look_and_step(run.params, run.optimizer_state, g)
+    else:
+        finite, (params, state) = False, _own_step(run, g)
+    params = project(network, params) if network.limits else params
+    sure = finite and not network.limits and not len(g.running)
+    return sure or _are_finite(params, g), params, state
+
+
+def _own_step(run: TrainState, g: Params) -> tuple[Params, Any]:
+    """What a user's own optimizer makes, after checking it."""
     optimizer = run.recipe.optimizer
     after = optimizer.step(run.params, run.optimizer_state, g)
     params, state = after if isinstance(after, tuple) and len(after) == 2 else (None, None)
@@ -82,8 +104,7 @@ def _stepped(run: TrainState, g: Params) -> tuple[Params, Any]:
         rule, got = f"must return (params, state), params like {run.params!r}", checks.show(after)
         raise checks.problem(TypeError, type(optimizer).__name__, "step", rule, got)
     check_state(optimizer, "step", state)
-    params = params if params.running is g.running else attrs.evolve(params, running=g.running)
-    return project(run.recipe.network, params), state
+    return params if params.running is g.running else attrs.evolve(params, running=g.running), state
 
 
 def _are_finite(params: Params, g: Params) -> bool:
@@ -96,12 +117,19 @@ def _are_finite(params: Params, g: Params) -> bool:
 def _add(sums: Sums, network: Network, loss: float, outputs: Floats, batch: Prepared) -> Sums:
     w = batch.sample_weight
     weight = float(len(outputs) if w is None else w.sum(dtype=np.float64))
-    correct = 0.0 if network.answers == "values" else math.nan  # NaN where a user's targets are no answers
-    true, said = true_answers(network, batch.y), answers(network, outputs)
-    if network.answers != "values" and true.shape == said.shape:
-        right = rows_right(true, said)
-        correct = float((right if w is None else w * right).sum(dtype=np.float64))
-    return Sums(sums.weight + weight, sums.loss + weight * loss, sums.right + correct)
+    right = 0.0 if network.answers == "values" else _right(network, outputs, batch.y, w)
+    return Sums(sums.weight + weight, sums.loss + weight * loss, sums.right + right)
+
+
+def _right(network: Network, outputs: Floats, y: Array, w: Array | None) -> float:
+    """The weighted number of right answers; NaN where a user's targets are no answers."""
+    if network.answers == "classes" and w is None and y.shape == outputs.shape[:1]:
+        return float(kernels.count_right(outputs, y))
+    true, said = true_answers(network, y), answers(network, outputs)
+    if true.shape != said.shape:
+        return math.nan
+    right = rows_right(true, said)
+    return float((right if w is None else w * right).sum(dtype=np.float64))
 
 
 def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
@@ -192,14 +220,20 @@ def train(
     return fold(run, data, validation, every)
 
 
-def fold(run: TrainState, data: Dataset, validation: Dataset | None, every: Every) -> Iterator[TrainState]:
-    """What `train` is, after its checks."""
-    recipe = run.recipe
+def fold(
+    run: TrainState, data: Dataset, validation: Dataset | None, every: Every, epochs: int = 1
+) -> Iterator[TrainState]:
+    """What `train` is, after its checks; so many epochs are to be expected."""
+    recipe, pool = run.recipe, Pool()
     count = batch_count(data, recipe.batch_size)
+    per_step = len(run.params.vector) + sum(recipe.network.widths) * len(data) / count
+    kernels.choose(epochs * count * per_step)
     while True:
         rows, seconds, begun = 0, 0.0, perf_counter()
-        for batch in islice(batches(data, recipe.batch_size, recipe.seed, run.epoch), run.batch, None):
-            run, rows = train_step(run, batch), rows + len(batch.rows)
+        for places in islice(order(data, recipe.batch_size, recipe.seed, run.epoch), run.batch, None):
+            with pool, np.errstate(over="ignore", invalid="ignore"):
+                prepared = prepare(recipe.network, data, places, run.params.dtype)
+                run, rows = _advance(run, prepared, partial(batch_of, data, places)), rows + len(prepared.y)
             if every == "step" and run.batch < count:
                 seconds += perf_counter() - begun
                 yield run

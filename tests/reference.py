@@ -11,7 +11,7 @@ import numpy as np
 from autograd import grad
 
 import fnn
-from fnn.randomness import DROPOUT, Address, keep_mask
+from fnn.randomness import DROPOUT, Address, bits16
 
 Arrays = list[dict[str, Any]]
 
@@ -80,7 +80,8 @@ def objective(
                 a = (a - mean) / anp.sqrt(variance + layer.epsilon) * p["weight"] + p["bias"]
             elif isinstance(layer, fnn.Dropout) and key:
                 drop = round(layer.rate * 65536)
-                mask = keep_mask(Address(key.seed, DROPOUT, (key.epoch, key.batch, index)), a.shape, drop)
+                drawn = bits16(Address(key.seed, DROPOUT, (key.epoch, key.batch, index)), a.size)
+                mask = (drawn >= drop).reshape(a.shape)
                 a = a * mask / (1 - drop / 65536)
             a = ACTIVATIONS[name](a)
         rows = LOSSES[loss](a, y)

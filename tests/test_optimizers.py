@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fnn
-from fnn.kernels import BLOCK
+from fnn.plain import BLOCK
 
 NETWORK = fnn.mlp(2, 2, 1, output="identity", loss="mse")
 SIZE, STEPS = NETWORK.layout.size, 1000

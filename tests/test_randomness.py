@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import fnn
-from fnn.randomness import DROPOUT, INIT, SHUFFLE, SPLIT, Address, keep_mask, normal, permutation, uniform, words
+from fnn.arrays import Array
+from fnn.randomness import DROPOUT, INIT, SHUFFLE, SPLIT, Address, bits16, normal, permutation, uniform, words
 
 WORD = 2**64
 HERE = Address(seed=0, stream=INIT, where=(0, 0))
@@ -76,6 +77,12 @@ GOLDEN: list[tuple[Address, list[int]]] = [
     (Address(1, DROPOUT, (5, 12, 1)), [0xC260AD81DD4B3B0A, 0x3BE1BA5A0CD4CF05]),
     (Address(2**64 - 1, SPLIT, ()), [0xC74DBD423B898AE8, 0xC1436A59B0BF9EC6]),
 ]
+
+
+def keep_mask(at: Address, shape: tuple[int, ...], drop: int) -> Array:
+    """As `Dropout` makes it."""
+    kept: Array = bits16(at, math.prod(shape)) >= drop
+    return kept.reshape(shape)
 
 
 def test_seeds_give_these_numbers_for_ever() -> None:

@@ -24,7 +24,8 @@ TIERS = {
     name: tier
     for tier, names in enumerate(
         [
-            "arrays checks kernels tables",
+            "arrays buffers checks compiled plain tables",
+            "kernels",
             "params regularizers scores settings",
             "activations randomness schedules",
             "averages dataset descent initializers losses",

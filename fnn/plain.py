@@ -1,0 +1,278 @@
+"""The inner loops in NumPy: each writes into the arrays that it is handed last.
+
+Sums run over the rows, and within a row over the columns, in the order of the indices, so that `fnn.compiled`, whose
+functions have the same names, arguments and bits, can add in the same order. NumPy itself adds eight contiguous
+numbers or more in lanes; `accumulate` does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.floating[Any]]
+
+BLOCK = 1 << 18  # numbers of a vector at once, so that what one operation writes is in the cache for the next
+
+
+def rows(x: Array, index: Array, scale: Any, out: Floats) -> None:
+    """Row index[i] of x, cast and then times scale."""
+    if x.dtype == out.dtype:
+        np.take(x, index, axis=0, out=out, mode="clip")
+    else:
+        out[...] = x.take(index, axis=0, mode="clip")
+    if scale != 1:
+        np.multiply(out, scale, out=out)
+
+
+def add_bias(z: Floats, bias: Floats) -> None:
+    """z + bias, in place."""
+    np.add(z, bias, out=z)
+
+
+def relu(z: Floats, a: Floats) -> None:
+    """0 where z ≤ 0, else z."""
+    np.maximum(z, np.zeros(z.shape[1:], z.dtype), out=a)  # NumPy's vector loop takes no scalar
+
+
+def relu_vjp(z: Floats, da: Floats, dz: Floats) -> None:
+    """Da · [z > 0]."""
+    np.multiply(da, z > 0, out=dz)
+
+
+def column_sums(a: Floats, out: Floats) -> None:
+    """Σᵢ a[i]."""
+    if a.shape[1] == 1:
+        out[...] = np.add.accumulate(a[:, 0])[-1] + 0  # 0, not −0, as the sum that begins with it
+    else:
+        np.add.reduce(a, axis=0, out=out, initial=0)
+
+
+def shift(z: Floats, s: Floats, top: Array) -> None:
+    """Z less each row's largest number, and where that is."""
+    np.argmax(z, axis=1, out=top)
+    np.subtract(z, np.take_along_axis(z, top[:, None], axis=1), out=s)
+
+
+def others(e: Floats, top: Array, out: Floats) -> None:
+    """Each row's sum without the number at `top`."""
+    rest = e.copy()
+    rest[np.arange(len(e)), top] = 0
+    out[...] = np.add.accumulate(rest, axis=1)[:, -1]
+
+
+def shares(e: Floats, top: Array) -> None:
+    """Each row over its sum, in place; the number at `top` is 1."""
+    total = np.empty(len(e), e.dtype)
+    others(e, top, total)
+    total += 1
+    np.divide(e, total[:, None], out=e)
+
+
+def label_rows(s: Floats, log_sum: Floats, y: Array, out: Floats) -> None:
+    """log_sum − s[i, y[i]]."""
+    np.subtract(log_sum, np.take(s, y + np.arange(0, s.size, s.shape[1])), out=out)
+
+
+def label_vjp(a: Floats, y: Array, dz: Floats) -> None:
+    """A, and in place of the number at y minus the sum of the others."""
+    rest = np.empty(len(a), a.dtype)
+    others(a, y, rest)
+    dz[...] = a
+    dz[np.arange(len(a)), y] = -rest
+
+
+def label_head(e: Floats, top: Array, y: Array, rest: Floats, dz: Floats) -> None:
+    """`others` and `shares` of e, and `label_vjp` of the shares."""
+    others(e, top, rest)
+    np.divide(e, (rest + 1)[:, None], out=e)
+    label_vjp(e, y, dz)
+
+
+def count_right(a: Floats, y: Array) -> int:
+    """How many rows have their largest number at y."""
+    return int(np.count_nonzero(a.argmax(axis=1) == y))
+
+
+def dropout(x: Floats, bits: Array, drop: int, scale: Any, mask: Floats, out: Floats) -> None:
+    """Scale where the bits are at least `drop`, else 0; and x times that."""
+    np.multiply((bits >= drop).reshape(x.shape), scale, out=mask)
+    np.multiply(x, mask, out=out)
+
+
+def wide_sums(a: Floats, out: Floats) -> None:
+    """Σᵢ a[i] in float64."""
+    column_sums(a.astype(np.float64, copy=False), out)
+
+
+def wide_squares(a: Floats, out: Floats) -> None:
+    """Σᵢ a[i]² in float64."""
+    column_sums(np.square(a, dtype=np.float64), out)
+
+
+def less_row(a: Floats, row: Floats, out: Floats) -> None:
+    """A − row."""
+    np.subtract(a, row, out=out)
+
+
+def affine(a: Floats, scale: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
+    """A · scale, in place, and that · weight + bias."""
+    np.multiply(a, scale, out=a)
+    np.multiply(a, weight, out=out)
+    np.add(out, bias, out=out)
+
+
+def product_sums(a: Floats, b: Floats, out: Floats) -> None:
+    """Σᵢ a[i] · b[i]."""
+    column_sums(a * b, out)
+
+
+def norm_vjp(dz: Floats, normal: Floats, slope: Floats, db: Floats, dw: Floats, n: Any, dx: Floats) -> None:
+    """Slope · (dz − (db + normal · dw) / n)."""
+    np.multiply(normal, dw, out=dx)
+    np.add(db, dx, out=dx)
+    np.divide(dx, n, out=dx)
+    np.subtract(dz, dx, out=dx)
+    np.multiply(slope, dx, out=dx)
+
+
+def scale_columns(a: Floats, scale: Floats, out: Floats) -> None:
+    """A · scale."""
+    np.multiply(a, scale, out=out)
+
+
+def add_l1(g: Floats, w: Floats, l1: Any) -> None:
+    """G + l1 · sign(w), in place; the sign of 0 is 0."""
+    np.add(g, l1 * np.sign(w), out=g)
+
+
+def add_l2(g: Floats, w: Floats, l2: Any) -> None:
+    """G + l2 · w, in place."""
+    np.add(g, l2 * w, out=g)
+
+
+# The optimizers' updates of the whole vector w along g; they return whether numbers of either may not be finite.
+
+
+def blockwise(loop: Callable[..., None]) -> Callable[..., bool]:
+    """The loop over vectors, block by block."""
+    made = list(signature(loop).parameters).index("w_new")
+
+    @wraps(loop)
+    def whole(*args: Any) -> bool:
+        for start in range(0, len(args[0]), BLOCK):
+            loop(*(arg[start : start + BLOCK] if isinstance(arg, np.ndarray) else arg for arg in args))
+        return not math.isfinite(np.dot(args[made], args[1]))  # NaN and infinity spoil the product of w_new and g
+
+    return whole
+
+
+@blockwise
+def sgd(w: Floats, g: Floats, rate: Any, w_new: Floats) -> None:
+    """w − rate · g."""
+    np.multiply(g, rate, out=w_new)
+    np.subtract(w, w_new, out=w_new)
+
+
+@blockwise
+def momentum(w: Floats, g: Floats, v: Floats, rate: Any, mu: Any, nesterov: bool, w_new: Floats, v_new: Floats) -> None:
+    """v' = mu · v + g, and w − rate · v', or with nesterov w − rate · (mu · v' + g)."""
+    np.multiply(v, mu, out=v_new)
+    np.add(v_new, g, out=v_new)
+    if nesterov:
+        np.multiply(v_new, mu, out=w_new)
+        np.add(w_new, g, out=w_new)
+        np.multiply(w_new, rate, out=w_new)
+    else:
+        np.multiply(v_new, rate, out=w_new)
+    np.subtract(w, w_new, out=w_new)
+
+
+@blockwise
+def rmsprop(
+    w: Floats, g: Floats, v: Floats, rate: Any, decay: Any, fresh: Any, epsilon: Any, w_new: Floats, v_new: Floats
+) -> None:
+    """v' = decay · v + fresh · g², and w − rate · g / (√v' + epsilon)."""
+    _add_square(v, decay, g, fresh, v_new, w_new)
+    _descend(w, g, v_new, rate, epsilon, 1, w_new)
+
+
+@blockwise
+def lion(
+    w: Floats, g: Floats, m: Floats, rate: Any, beta1: Any, fresh1: Any, beta2: Any, fresh2: Any, keep: Any,
+    w_new: Floats, m_new: Floats,
+) -> None:  # fmt: skip
+    """m' = beta2 · m + fresh2 · g, and keep · w − rate · sign(beta1 · m + fresh1 · g)."""
+    _mix(m, beta1, g, fresh1, m_new, w_new)
+    sign = np.sign(m_new)
+    _mix(m, beta2, g, fresh2, m_new, w_new)
+    np.multiply(sign, rate, out=sign)
+    np.subtract(w if keep == 1 else w * keep, sign, out=w_new)
+
+
+@blockwise
+def adam(
+    w: Floats, g: Floats, m: Floats, v: Floats,
+    rate: Any, beta1: Any, fresh1: Any, beta2: Any, fresh2: Any, epsilon: Any, keep: Any,
+    w_new: Floats, m_new: Floats, v_new: Floats,
+) -> None:  # fmt: skip
+    """m' = beta1 · m + fresh1 · g, v' = beta2 · v + fresh2 · g², and keep · w − rate · m' / (√v' + epsilon)."""
+    _mix(m, beta1, g, fresh1, m_new, w_new)
+    _add_square(v, beta2, g, fresh2, v_new, w_new)
+    _descend(w, m_new, v_new, rate, epsilon, keep, w_new)
+
+
+@blockwise
+def nadam(
+    w: Floats, g: Floats, m: Floats, v: Floats,
+    rate: Any, beta1: Any, fresh1: Any, beta2: Any, fresh2: Any, epsilon: Any, ahead: Any, now: Any,
+    w_new: Floats, m_new: Floats, v_new: Floats,
+) -> None:  # fmt: skip
+    """Adam's, with ahead · m' + now · g in place of m'."""
+    _mix(m, beta1, g, fresh1, m_new, w_new)
+    _add_square(v, beta2, g, fresh2, v_new, w_new)
+    _descend(w, ahead * m_new + now * g, v_new, rate, epsilon, 1, w_new)
+
+
+@blockwise
+def amsgrad(
+    w: Floats, g: Floats, m: Floats, v: Floats, most: Floats,
+    rate: Any, beta1: Any, fresh1: Any, beta2: Any, fresh2: Any, epsilon: Any,
+    w_new: Floats, m_new: Floats, v_new: Floats, most_new: Floats,
+) -> None:  # fmt: skip
+    """Adam's, with the largest v' so far in place of v'."""
+    _mix(m, beta1, g, fresh1, m_new, w_new)
+    _add_square(v, beta2, g, fresh2, v_new, w_new)
+    np.maximum(most, v_new, out=most_new)
+    _descend(w, m_new, most_new, rate, epsilon, 1, w_new)
+
+
+def _descend(w: Floats, top: Floats, square: Floats, rate: Any, epsilon: Any, keep: Any, out: Floats) -> None:
+    """Out = keep · w − rate · top / (√square + epsilon)."""
+    np.sqrt(square, out=out)
+    np.add(out, epsilon, out=out)
+    np.divide(top, out, out=out)
+    np.multiply(out, rate, out=out)
+    np.subtract(w if keep == 1 else w * keep, out, out=out)
+
+
+def _mix(m: Floats, beta: Any, g: Floats, fresh: Any, out: Floats, spare: Floats) -> None:
+    """Out = beta · m + fresh · g, by way of `spare`."""
+    np.multiply(g, fresh, out=spare)
+    np.multiply(m, beta, out=out)
+    np.add(out, spare, out=out)
+
+
+def _add_square(v: Floats, decay: Any, g: Floats, fresh: Any, out: Floats, spare: Floats) -> None:
+    """Out = decay · v + fresh · g², by way of `spare`."""
+    np.multiply(g, g, out=spare)
+    np.multiply(spare, fresh, out=spare)
+    np.multiply(v, decay, out=out)
+    np.add(out, spare, out=out)

@@ -1,0 +1,124 @@
+"""A whole pass through dense layers in one compiled call, forward and back, where their activations are relu or none.
+
+The products are the calls of `gemm` that NumPy makes of the same operands, in the same library, and the sums are in
+the order of `fnn.plain`: the same bits as layer by layer, without the time that Python takes between them. This room
+is imported when it is used, for it imports numba.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
+
+ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
+NAMES = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")  # in NumPy's own builds, with integers of 64 bits
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _gemm(
+    context: Any, address: Any, one: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any,
+    a: Any, lda: Any, b: Any, ldb: Any, c: Any, ldc: Any,
+) -> Any:  # fmt: skip
+    """C = A · B by the cblas function at an address; the arrays are addresses too."""
+    whole = numba.types.intp
+    of = numba.void(whole, one, *[whole] * 11)
+
+    def call(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        address, one, ta, tb, m, n, k, a, lda, b, ldb, c, ldc = args
+        short, long, pointer = ir.IntType(32), ir.IntType(64), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(
+            ir.VoidType(),
+            [short] * 3 + [long] * 3 + [one.type, pointer, long, pointer, long, one.type, pointer, long],
+        )
+        ta, tb = (builder.trunc(flag, short) for flag in (ta, tb))
+        a, b, c = (builder.inttoptr(array, pointer) for array in (a, b, c))
+        order, zero = ir.Constant(short, ROWS), ir.Constant(one.type, 0)
+        builder.call(
+            builder.inttoptr(address, kind.as_pointer()), [order, ta, tb, m, n, k, one, a, lda, b, ldb, zero, c, ldc]
+        )
+        return _context.get_dummy_value()
+
+    return of, call
+
+
+def _forward(gemm: int, x: Any, vector: Any, widths: Any, relus: Any, work: Any) -> None:
+    """Write each layer's outputs into `work`, one after the other; the last layer's are before its activation."""
+    n, size, one, zero = x.shape[0], vector.itemsize, vector.dtype.type(1), vector.dtype.type(0)
+    a, at, to = x.ctypes.data, 0, 0
+    for layer in range(len(relus)):
+        inputs, units = widths[layer], widths[layer + 1]
+        out = work.ctypes.data + to * size
+        weight = vector.ctypes.data + at * size
+        _gemm(gemm, one, AS_IT_IS, AS_IT_IS, n, units, inputs, a, inputs, weight, units, out, units)
+        z = work[to : to + n * units].reshape(n, units)
+        bias = vector[at + inputs * units : at + inputs * units + units]
+        if relus[layer]:
+            for i in range(n):
+                for j in range(units):
+                    s = z[i, j] + bias[j]
+                    z[i, j] = zero if s <= zero else s
+        else:
+            for i in range(n):
+                for j in range(units):
+                    z[i, j] += bias[j]
+        a, at, to = out, at + inputs * units + units, to + n * units
+
+
+def _backward(
+    gemm: int, x: Any, vector: Any, widths: Any, relus: Any, work: Any, delta: Any, spare: Any, g: Any
+) -> None:
+    """Write the gradient into g, from `delta`, the derivative by the last layer's z; `spare` has two rows for others'."""
+    n, size, one, zero = x.shape[0], vector.itemsize, vector.dtype.type(1), vector.dtype.type(0)
+    at, to = len(vector), len(work) - delta.size
+    for last in range(len(relus)):
+        layer = len(relus) - 1 - last
+        inputs, units = widths[layer], widths[layer + 1]
+        at -= inputs * units + units
+        to -= n * inputs if layer else 0
+        a = work.ctypes.data + to * size if layer else x.ctypes.data
+        dz = delta.ctypes.data
+        _gemm(gemm, one, TRANSPOSED, AS_IT_IS, inputs, units, n, a, inputs, dz, units, g.ctypes.data + at * size, units)
+        sums = g[at + inputs * units : at + inputs * units + units]
+        sums[:] = zero
+        for i in range(n):
+            for j in range(units):
+                sums[j] += delta[i, j]
+        if layer:
+            da = spare[layer % 2, : n * inputs].reshape(n, inputs)
+            weight = vector.ctypes.data + at * size
+            _gemm(gemm, one, AS_IT_IS, TRANSPOSED, n, inputs, units, dz, units, weight, units, da.ctypes.data, inputs)
+            if relus[layer - 1]:
+                before = work[to : to + n * inputs].reshape(n, inputs)
+                for i in range(n):
+                    for j in range(inputs):
+                        da[i, j] *= one if before[i, j] > zero else zero
+            delta = da
+
+
+@cache
+def compiled(char: str) -> tuple[Any, Any, int] | None:
+    """Forward, backward and the address of gemm, for numbers of that dtype; None where NumPy's BLAS is another."""
+    dtype = np.dtype(char)
+    library = ctypes.CDLL(np._core._multiarray_umath.__file__)  # a name is looked for in what it was linked to as well
+    letter = {"f": "s", "d": "d"}[char]
+    found = [getattr(library, name.format(letter)) for name in NAMES if hasattr(library, name.format(letter))]
+    address = ctypes.cast(found[0], ctypes.c_void_p).value if found else None
+    if address is None:
+        return None
+    number, whole = numba.from_dtype(dtype), numba.intp
+
+    def array(kind: Any, axes: int, *, out: bool = False) -> Any:
+        return numba.types.Array(kind, axes, "C", readonly=not out)
+
+    inputs = (whole, array(number, 2), array(number, 1), array(whole, 1), array(numba.boolean, 1))
+    flat, matrix = array(number, 1, out=True), array(number, 2, out=True)
+    options = {"nogil": True, "error_model": "numpy", "cache": True}
+    forward = numba.njit(numba.void(*inputs, flat), **options)(_forward)
+    backward = numba.njit(numba.void(*inputs, flat, matrix, matrix, flat), **options)(_backward)
+    return forward, backward, address
