@@ -64,11 +64,15 @@ def spread(times: list[float]) -> float:
     return tenths[-1] / tenths[0]
 
 
+def spreads(outcome: Outcome) -> dict[str, float]:
+    """Of the yardstick's and fnn's own rounds."""
+    ours = {timing.label: spread(timing.times) for timing in outcome.timings if timing not in outcome.others}
+    return {"the yardstick": spread(outcome.yardstick)} | ours
+
+
 def too_noisy(outcome: Outcome) -> str:
     """Why the outcome says nothing, or nothing."""
-    spreads = {"the yardstick": spread(outcome.yardstick)}
-    spreads |= {timing.label: spread(timing.times) for timing in outcome.timings if timing not in outcome.others}
-    above = [f"{name} {value:.2f}" for name, value in spreads.items() if value > SPREAD]
+    above = [f"{name} {value:.2f}" for name, value in spreads(outcome).items() if value > SPREAD]
     if above:
         return f"Too noisy to tell: the 90 % quantile over the 10 % quantile is above {SPREAD} for {', '.join(above)}."
     rounds = len(outcome.yardstick)
