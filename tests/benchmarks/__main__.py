@@ -81,7 +81,7 @@ def two(setting: Setting, path: str, options: argparse.Namespace) -> None:
         workers["by hand"] = Worker("hand_worker", *arguments)
     for worker in workers.values():
         worker.answer()
-    rounds = [[worker.ask("train") for worker in workers.values()] for _ in range(options.rounds + 1)][1:]
+    rounds = [[worker.turn("train") for worker in workers.values()] for _ in range(options.rounds + 1)][1:]
     times = [[answer["seconds"] / answer["steps"] * 1e6 for answer in answers] for answers in rounds]
     for (name, worker), own in zip(workers.items(), zip(*times, strict=True), strict=True):
         label = f"{name}, {worker.ask('report')['version']}"

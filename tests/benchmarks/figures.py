@@ -11,6 +11,7 @@ from tests.benchmarks.processes import KERNELS, LABELS
 from tests.benchmarks.report import FIGURES
 from tests.benchmarks.rounds import Outcome
 
+LONGEST = 4  # of a bar, so that the others can be told apart
 # Okabe and Ito's colours, which differ for every kind of eye
 COLOURS = dict(zip(LABELS, ["#D55E00", "#E69F00", "#999999", "#0072B2", "#009E73", "#CC79A7"], strict=True))
 
@@ -24,17 +25,20 @@ def training(outcomes: Mapping[str, Outcome]) -> None:
         timings = outcome.timings[::-1]
         unit = min((timing.median for timing in outcome.others), default=timings[-1].median)
         values = [timing.median / unit for timing in timings]
-        axes.barh(range(len(timings)), values, color=[COLOURS[timing.label] for timing in timings])
-        for i, (value, timing) in enumerate(zip(values, timings, strict=True)):
-            axes.text(value, i, f" {timing.median:,.0f} µs", va="center", fontsize=9)
+        lengths = [min(value, LONGEST) for value in values]
+        axes.barh(range(len(timings)), lengths, color=[COLOURS[timing.label] for timing in timings])
+        for i, (value, length) in enumerate(zip(values, lengths, strict=True)):
+            axes.text(length, i, f" {value * unit:,.0f} µs, {value:.2f}", va="center", fontsize=9)
         axes.axvline(1, color="black", linewidth=0.8, linestyle=":")
         axes.set_yticks(range(len(timings)), [timing.label for timing in timings])
-        axes.set_xlim(0, 1.25 * max(values))
+        axes.set_xlim(0, 1.3 * max(lengths))
         axes.set_title(f"{name}: {outcome.setting.name}", fontsize=10, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(outcomes) :]:
         axes.set_axis_off()
-    figure.supxlabel("time of a training step, over that of the fastest other library", fontsize=10)
+    figure.supxlabel(
+        f"time of a training step, over that of the fastest other library; bars end at {LONGEST}", fontsize=10
+    )
     save(figure, "training")
 
 
@@ -45,6 +49,8 @@ def growth(panels: Mapping[str, Sequence[tuple[int, Outcome]]]) -> None:
     for axes, (title, points) in zip(grid, panels.items(), strict=True):
         for label in LABELS:
             line = [(at, timing.median) for at, outcome in points if (timing := outcome.of(label))]
+            if not line:
+                continue
             width = 2.2 if label in KERNELS else 1.4
             axes.loglog(
                 *zip(*line, strict=True), "o-", color=COLOURS[label], label=label, linewidth=width, markersize=4

@@ -43,7 +43,7 @@ def one_row(libraries: list[Library], rounds: int) -> str:
             if label != BARE.label:
                 worker.ask("train")  # scikit-learn cannot predict before
         turns = [
-            {label: worker.ask("row")["seconds"] * 1e6 for label, worker in workers.items()} for _ in range(rounds + 1)
+            {label: worker.turn("row")["seconds"] * 1e6 for label, worker in workers.items()} for _ in range(rounds + 1)
         ]
         abouts = {label: worker.ask("report") for label, worker in workers.items()}
     rows = []

@@ -8,16 +8,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
-SLOWING = (
-    "OPENBLAS_CORETYPE",
-    "OPENBLAS_L2_SIZE",
-)  # slow a current OpenBLAS where set for an older one
-LEFT_OUT = (*SLOWING, "PYTHONDONTWRITEBYTECODE")  # imports are timed as users have them
+# The first two slow a current OpenBLAS down where they are set for an older one, the third every import.
+LEFT_OUT = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
+PAUSE = 0.25  # seconds before a turn: OpenBLAS's threads wait busily for about 0.1 s after their last product
 QUIET = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -55,6 +54,11 @@ class Worker:
             self.process.stdin.write(request + "\n")
             self.process.stdin.flush()
         return self.answer()
+
+    def turn(self, request: str) -> Any:
+        """Ask when the threads of the one before have gone to sleep."""
+        time.sleep(PAUSE)
+        return self.ask(request)
 
     def close(self) -> None:
         self.process.communicate()

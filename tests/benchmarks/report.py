@@ -7,6 +7,7 @@ import datetime
 import os
 import platform
 import re
+import shlex
 import statistics
 import sys
 from pathlib import Path
@@ -47,7 +48,7 @@ def command(module: str, options: argparse.Namespace) -> str:
         elif value is True:
             parts += [f"--{name}"]
         elif value:
-            parts += [f"--{name} " + (" ".join(value) if isinstance(value, list) else str(value))]
+            parts += [f"--{name} " + (shlex.join(value if isinstance(value, list) else [str(value)]))]
     return " ".join([f"python -m {module}", *parts])
 
 

@@ -103,16 +103,16 @@ def leave_out(workers: dict[str, Worker], label: str) -> None:
 
 def take_turns(setting: Setting, libraries: list[Library], data: str, rounds: int) -> Outcome:
     """`rounds` rounds of a setting after one that warms up."""
-    yardstick = Worker("yardstick_worker")
+    yardstick = Worker("yardstick_worker", environment={"OPENBLAS_NUM_THREADS": "1"})
     yardstick.answer()
     with started(libraries, setting.to_json(), data) as workers:
         answers: dict[str, list[dict[str, float]]] = {label: [] for label in workers}
         units: list[float] = []
         for _ in range(rounds + 1):
-            units.append(yardstick.ask("work")["seconds"])
+            units.append(yardstick.turn("work")["seconds"])
             for label, worker in list(workers.items()):
                 try:
-                    answers[label].append(worker.ask("train"))
+                    answers[label].append(worker.turn("train"))
                 except WorkerEnded:
                     leave_out(workers, label)
         outcome = Outcome(setting, [], units[1:])

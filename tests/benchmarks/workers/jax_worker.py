@@ -1,7 +1,7 @@
 """JAX: one jitted function is a whole epoch, a scan over the batches' rows, with donated buffers and optax.
 
-The scan needs batches of one size: the last, partial one is left out, and not counted as a step. The rows are permuted
-by NumPy, since XLA's sort is slow on a CPU.
+The scan needs batches of one size: the last, partial one is left out, and not counted as a step. NumPy permutes the
+rows.
 """
 
 from __future__ import annotations
