@@ -68,7 +68,7 @@ class Adam(TwoMoments[AdamState]):
 
     state_kind = AdamState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> tuple[Floats, ...]:
         return kernels.adam(w, g, state.m, state.v, *self.coefficients(rate, state.step + 1, w.dtype))
 
 
@@ -102,7 +102,7 @@ class AdamW(TwoMoments[AdamState]):
 
     state_kind = AdamState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> tuple[Floats, ...]:
         coefficients = self.coefficients(rate, state.step + 1, w.dtype)
         return kernels.adam(w, g, state.m, state.v, *coefficients, keep=1 - rate * self.weight_decay)
 
@@ -133,7 +133,7 @@ class NAdam(TwoMoments[AdamState]):
 
     state_kind = AdamState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> tuple[Floats, ...]:
         t = state.step + 1
         ahead = self.beta1 * (1 - self.beta1**t) / (1 - self.beta1 ** (t + 1)), 1 - self.beta1
         return kernels.adam(w, g, state.m, state.v, *self.coefficients(rate, t, w.dtype), ahead=ahead)
@@ -182,7 +182,7 @@ class AMSGrad(TwoMoments[AMSGradState]):
 
     state_kind = AMSGradState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AMSGradState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: AMSGradState) -> tuple[Floats, ...]:
         coefficients = self.coefficients(rate, state.step + 1, w.dtype)
         return kernels.adam(w, g, state.m, state.v, *coefficients, most=state.most)
 

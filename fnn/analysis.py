@@ -283,7 +283,7 @@ def check_grads(
     check_model("check_grads", network, params)
     params = Params(network.layout, params.vector.astype(np.float64), params.running)
     batch = check_batch("check_grads", network, params, x, y, sample_weight, key)
-    value, _, g = backprop(network, params, batch, key)
+    value, _, g, _ = backprop(network, params, batch, key)
     loss = value + penalties(network, params)
     results = []
     start = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, Self
 
 import attrs
@@ -103,7 +103,8 @@ class State:
     def made(cls, *values: Any) -> Self:
         """The record of just these values, which were made for it: nothing is asked of them, and arrays are frozen."""
         self = object.__new__(cls)
-        for name, value in zip(cls.__slots__, values, strict=False):  # a slot more is for weak references
+        names: Iterable[str] = cls.__slots__
+        for name, value in zip(names, values, strict=False):  # the slots that follow are for weak references
             if type(value) is np.ndarray:
                 value.flags.writeable = False
             object.__setattr__(self, name, value)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from fnn import checks, kernels
+from fnn import checks, dense, kernels
 from fnn.activations import Activation
 from fnn.arrays import Array, Floats, Ints
 from fnn.buffers import empty
@@ -52,11 +52,12 @@ class Output(NamedTuple):
 
 
 class Backprop(NamedTuple):
-    """The loss without penalties, the outputs that it is of, and the gradient with penalties."""
+    """The loss without penalties, the outputs it is of, the gradient with penalties, right answers where counted."""
 
     loss: float
     outputs: Floats
     grads: Params
+    right: float | None = None
 
 
 def cast_x(network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
@@ -97,8 +98,11 @@ def run_forward(network: Network, params: Params, x: Floats, key: Key | None) ->
     return passed
 
 
-def last_layer(network: Network, params: Params, x: Floats) -> Layered:
+def outputs(network: Network, params: Params, x: Floats) -> Layered | Output:
     """Inference: one pass of which only the end is kept."""
+    if network.relus is not None and type(x) is np.ndarray:
+        z = dense.last_z(x, params.layers, network.relus)
+        return Output(z, _value(network.layers[-1].activation, z))
     for index in range(len(network.layers)):
         last = _through(network, params, x, None, index)
         x = last.a
@@ -152,7 +156,7 @@ def loss_sum(network: Network, last: Layered | Output, y: Array, w: Array | None
     """The weighted sum of the rows' losses, without penalties, and of the weights; in float64."""
     rows = loss_rows(network, last, y)
     if w is None:
-        return float(np.add.reduce(rows, dtype=np.float64)), float(len(rows))
+        return kernels.total(rows), float(len(rows))
     w = w.astype(np.float64, copy=False)
     return float(np.dot(w, rows)), float(w.sum())
 
@@ -176,17 +180,16 @@ def backprop(network: Network, params: Params, batch: Prepared, key: Key | None)
         loss = mean_loss(network, passed[-1], batch)  # while the logits are in the cache
         return Backprop(loss, passed[-1].a, gradient(network, params, passed, batch))
     work, z = stack.forward(batch.x, params.vector)
+    right = None
     if network.label_loss and batch.sample_weight is None and batch.y.ndim == 1:
-        a, rows, dz = network.label_loss.all_from_logits(z, batch.y)
-        loss = float(np.add.reduce(rows, dtype=np.float64)) / len(rows)
-        dz *= 1 / len(rows)
+        a, loss, dz, right = network.label_loss.mean_from_logits(z, batch.y)
     else:
         a = _value(network.layers[-1].activation, z)
         loss = mean_loss(network, Output(z, a), batch)
         dz = _output_delta(network, Output(z, a), batch)
     vector = stack.backward(batch.x, params.vector, work, dz)
     _add_penalties(network, params, vector)
-    return Backprop(loss, a, Params.made(params.layout, vector, params.running))
+    return Backprop(loss, a, Params.made(params.layout, vector, params.running), right)
 
 
 def gradient(network: Network, params: Params, passed: list[Layered], batch: Prepared, seen: Seen = None) -> Params:

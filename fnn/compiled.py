@@ -7,9 +7,6 @@ IEEE 754 rounds exactly. The annotations say which types they are compiled for; 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
-from inspect import signature
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,43 +24,6 @@ Bits: TypeAlias = Any  # 16 each
 Number: TypeAlias = Any  # of the loop's dtype
 Count: TypeAlias = Any
 Flag: TypeAlias = Any
-
-
-def compile_loop(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
-    """The loop of that name for arrays of that dtype, from numba's cache on disk where it was compiled before."""
-    import numba
-
-    number, index = numba.from_dtype(dtype), numba.intp
-    data = numba.from_dtype(np.dtype(given)) if given else None
-
-    def array(kind: Any, axes: int, *, out: bool = False) -> Any:
-        return numba.types.Array(kind, axes, "C", readonly=not out)
-
-    types = {
-        "Vector": array(number, 1),
-        "Matrix": array(number, 2),
-        "OutVector": array(number, 1, out=True),
-        "OutMatrix": array(number, 2, out=True),
-        "Number": number,
-        "OutWide": array(numba.float64, 1, out=True),
-        "Given": array(data, 2),
-        "Indices": array(index, 1),
-        "OutIndices": array(index, 1, out=True),
-        "Bits": array(numba.uint16, 1),
-        "Count": index,
-        "Flag": numba.boolean,
-    }
-    loop = globals()[name]
-    returned = numba.void if loop.__annotations__["return"] == "None" else numba.intp
-    of = returned(*(types[parameter.annotation] for parameter in signature(loop).parameters.values()))
-    # without the error model no loop that divides is vectorized
-    compiler: Callable[..., Any] = partial(numba.njit, of, nogil=True, error_model="numpy")
-    made: Callable[..., Any]
-    try:
-        made = compiler(cache=True)(loop)
-    except RuntimeError:  # no folder that its cache can be written to
-        made = compiler()(loop)
-    return made
 
 
 def rows(x: Given, index: Indices, scale: Number, out: OutMatrix) -> None:
@@ -106,35 +66,35 @@ def column_sums(a: Matrix, out: OutVector) -> None:
             out[j] += a[i, j]
 
 
-def shift(z: Matrix, s: OutMatrix, top: OutIndices) -> None:
+def shift(z: Matrix, s: OutMatrix) -> None:
+    zero = z.dtype.type(0)
     for i in range(z.shape[0]):
-        at = 0
+        most = z[i, 0]
         for j in range(1, z.shape[1]):
-            if z[i, j] > z[i, at] or (z[i, j] != z[i, j] and z[i, at] == z[i, at]):
-                at = j
-        top[i] = at
-        most = z[i, at]
+            if z[i, j] > most or z[i, j] != z[i, j]:
+                most = z[i, j]
+        most += zero
         for j in range(z.shape[1]):
             s[i, j] = z[i, j] - most
 
 
-def others(e: Matrix, top: Indices, out: OutVector) -> None:
+def others(e: Matrix, out: OutVector) -> None:
     for i in range(e.shape[0]):
-        total = e.dtype.type(0)
+        at, total = 0, e.dtype.type(0)
+        for j in range(1, e.shape[1]):
+            if e[i, j] > e[i, at] or (e[i, j] != e[i, j] and e[i, at] == e[i, at]):
+                at = j
         for j in range(e.shape[1]):
-            if j != top[i]:
+            if j != at:
                 total += e[i, j]
         out[i] = total
 
 
-def shares(e: OutMatrix, top: Indices) -> None:
-    one = e.dtype.type(1)
+def shares(e: OutMatrix) -> None:
     for i in range(e.shape[0]):
         total = e.dtype.type(0)
         for j in range(e.shape[1]):
-            if j != top[i]:
-                total += e[i, j]
-        total += one
+            total += e[i, j]
         for j in range(e.shape[1]):
             e[i, j] /= total
 
@@ -156,33 +116,45 @@ def label_vjp(a: Matrix, y: Indices, dz: OutMatrix) -> None:
             dz[i, j] = -total if j == y[i] else a[i, j]
 
 
-def label_head(e: OutMatrix, top: Indices, y: Indices, rest: OutVector, dz: OutMatrix) -> None:
-    zero, one = e.dtype.type(0), e.dtype.type(1)
+def label_head(e: OutMatrix, y: Indices, share: Number, rest: OutVector, dz: OutMatrix) -> int:
+    zero, right = e.dtype.type(0), 0
     for i in range(e.shape[0]):
-        total = zero
+        at, total, all_but = 0, zero, zero
+        for j in range(1, e.shape[1]):
+            if e[i, j] > e[i, at] or (e[i, j] != e[i, j] and e[i, at] == e[i, at]):
+                at = j
         for j in range(e.shape[1]):
-            if j != top[i]:
-                total += e[i, j]
-        rest[i] = total
-        total += one
-        others = zero
+            total += e[i, j]
+            if j != at:
+                all_but += e[i, j]
+        rest[i] = all_but
+        at, all_but = 0, zero
         for j in range(e.shape[1]):
             e[i, j] /= total
-            if j != y[i]:
-                others += e[i, j]
-        for j in range(e.shape[1]):
-            dz[i, j] = -others if j == y[i] else e[i, j]
-
-
-def count_right(a: Matrix, y: Indices) -> int:
-    right = 0
-    for i in range(a.shape[0]):
-        at = 0
-        for j in range(1, a.shape[1]):
-            if a[i, j] > a[i, at] or (a[i, j] != a[i, j] and a[i, at] == a[i, at]):
+            if e[i, j] > e[i, at] or (e[i, j] != e[i, j] and e[i, at] == e[i, at]):
                 at = j
+            if j != y[i]:
+                all_but += e[i, j]
         right += at == y[i]
+        for j in range(e.shape[1]):
+            dz[i, j] = (-all_but if j == y[i] else e[i, j]) * share
     return right
+
+
+def label_loss(s: Matrix, log_sum: Vector, y: Indices) -> float:
+    total = 0.0
+    for i in range(s.shape[0]):
+        for j in range(s.shape[1]):
+            if j == y[i]:
+                total += log_sum[i] - s[i, j]
+    return total
+
+
+def total(a: Vector) -> float:
+    total = 0.0
+    for i in range(a.shape[0]):
+        total += a[i]
+    return total
 
 
 def dropout(x: Matrix, bits: Bits, drop: Count, scale: Number, mask: OutMatrix, out: OutMatrix) -> None:
@@ -255,6 +227,12 @@ def add_l2(g: OutMatrix, w: Matrix, l2: Number) -> None:
     for i in range(g.shape[0]):
         for j in range(g.shape[1]):
             g[i, j] += l2 * w[i, j]
+
+
+def drop_tiny(v: OutVector, least: Number) -> None:
+    zero = v.dtype.type(0)
+    for i in range(len(v)):
+        v[i] = zero if abs(v[i]) < least else v[i]
 
 
 # The optimizers' updates; they return how many sums of a new number and its gradient are not finite.

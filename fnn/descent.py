@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from functools import cache
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeGuard, TypeVar
 
 import attrs
 import numpy as np
 
 from fnn import checks, settings
 from fnn.arrays import Floats, Spec, freeze
-from fnn.kernels import Updated
+from fnn.kernels import TINY, Updated, drop_tiny
 from fnn.params import Params
 from fnn.regularizers import clip
 from fnn.schedules import Schedule
@@ -98,12 +97,7 @@ def valid_optimizer(spec: Any, field: Any, value: object) -> None:  # noqa: ARG0
     _check_optimizer(type(spec).__name__, value)
 
 
-@cache
-def _moments(state_kind: Any) -> tuple[str, ...]:
-    """The names of the vectors in a kind of state."""
-    return tuple(field.name for field in attrs.fields(state_kind)[1:])
-
-
+TIDYING = 32  # steps between two in which subnormal moments become 0: to go on with them takes several times as long
 RATE = settings.rate(settings.at_least_0)
 OPTIONAL_ABOVE_0 = attrs.validators.optional(settings.above_0)
 COUNT = settings.integer(0)
@@ -124,52 +118,67 @@ class Descent(Spec, ABC, Generic[S]):
     state_kind: ClassVar[type[Any]]
 
     @abstractmethod
-    def update(self, w: Floats, g: Floats, rate: float, state: S) -> Updated:
-        """The vector w after a step along g at that rate, and the moments; before them, whether w and g are finite."""
+    def update(self, w: Floats, g: Floats, rate: float, state: S) -> tuple[Floats, ...]:
+        """The vector w after a step along g at that rate, and the moments."""
 
     def init(self, params: Params) -> S:
         """The state before the first step: every moment is 0."""
         checks.instance(self._where("init"), "params", params, Params)
-        zeros = freeze(np.zeros_like(params.vector))
-        state: S = self.state_kind(0, *[zeros for _ in _moments(self.state_kind)])
+        moments = len(attrs.fields(self.state_kind)) - 1
+        state: S = self.state_kind(0, *[freeze(np.zeros_like(params.vector))] * moments)
         return state
 
     def step(self, params: Params, state: S, g: Params) -> tuple[Params, S]:
         """The parameters and the state after one more step along the gradient g."""
-        return self.look_and_step(params, state, g)[1:]
+        where = self._where("step")
+        checks.instance(where, "params", params, Params)
+        self.check_state(params, state)
+        checks.instance(where, "g", g, Params)
+        if (g.layout is not params.layout and g.layout != params.layout) or g.dtype != params.dtype:
+            raise checks.problem(ValueError, where, "g", f"must have the layout of {params!r}", repr(g))
+        return self.trusting_step(params, state, g)[1:]
 
-    def look_and_step(self, params: Params, state: S, g: Params) -> tuple[bool, Params, S]:
-        """Whether the new parameters and the gradient are finite (False where that is not sure), and then the step."""
-        rate, d = self._begin(params, state, g), g.vector
+    def check_state(self, params: Params, state: S) -> None:
+        """Refuse a state that is not of these parameters."""
+        where = self._where("step")
+        checks.instance(where, "state", state, self.state_kind)
+        shape, dtype = params.vector.shape, params.dtype
+        for field in attrs.fields(self.state_kind)[1:]:
+            part = getattr(state, field.name)
+            if part.shape != shape or part.dtype != dtype:
+                raise checks.problem(ValueError, where, "state", f"must be that of {params!r}", checks.show(part))
+
+    def trusting_step(self, params: Params, state: S, g: Params) -> tuple[bool, Params, S]:
+        """The step of parts that fit; first, whether g and the new parameters are finite (False: that is not sure)."""
+        rate, d = self._rate(state.step), g.vector
         if self.clip_value is not None or self.clip_norm is not None:
             d = clip(d, self.clip_value, self.clip_norm)
-        finite, vector, *moments = self.update(params.vector, d, rate, state)
+        made = self.update(params.vector, d, rate, state)
+        vector, *moments = made
+        if not isinstance(made, Updated):  # by an update of a user's own
+            return False, Params(params.layout, freeze(vector), g.running), self.state_kind(state.step + 1, *moments)
+        if state.step % TIDYING == TIDYING - 1:
+            for moment in moments:
+                drop_tiny(moment)
         after: S = self.state_kind.made(state.step + 1, *moments)
-        return finite and d is g.vector, Params.made(params.layout, vector, g.running), after
+        return made.finite and d is g.vector, Params.made(params.layout, vector, g.running), after
 
     def _where(self, function: str) -> str:
         return f"{type(self).__name__.lower()}_{function}"
 
-    def _begin(self, params: Params, state: S, g: Params) -> float:
-        """The learning rate of a step, after checking that its parts fit."""
-        where = self._where("step")
-        checks.instance(where, "params", params, Params)
-        checks.instance(where, "state", state, self.state_kind)
-        checks.instance(where, "g", g, Params)
-        if (g.layout is not params.layout and g.layout != params.layout) or g.dtype != params.dtype:
-            raise checks.problem(ValueError, where, "g", f"must have the layout of {params!r}", repr(g))
-        shape, dtype = params.vector.shape, params.dtype
-        for name in _moments(self.state_kind):
-            part = getattr(state, name)
-            if part.shape != shape or part.dtype != dtype:
-                raise checks.problem(ValueError, where, "state", f"must be that of {params!r}", checks.show(part))
+    def _rate(self, step: int) -> float:
         if isinstance(self.learning_rate, float):
             return self.learning_rate
-        rate = float(self.learning_rate(state.step))
+        rate = float(self.learning_rate(step))
         if not 0 <= rate < math.inf:
-            rule = "must return finite numbers of at least 0"
-            raise checks.problem(ValueError, where, "learning_rate", rule, f"{rate} for step {state.step}")
+            rule, got = "must return finite numbers of at least 0", f"{rate} for step {step}"
+            raise checks.problem(ValueError, self._where("step"), "learning_rate", rule, got)
         return rate
+
+
+def is_descent(optimizer: object) -> TypeGuard[Descent[Any]]:
+    """Whether an optimizer's step is `Descent`'s own."""
+    return isinstance(optimizer, Descent) and type(optimizer).step is Descent.step
 
 
 class Init(Protocol[S]):
@@ -216,7 +225,7 @@ def named(kind: type[Descent[S]]) -> tuple[Init[S], Step[S]]:
     return init, step
 
 
-LEAST = {char: math.sqrt(np.finfo(char).tiny) for char in "fd"}
+LEAST = {char: math.sqrt(tiny) for char, tiny in TINY.items()}
 
 
 def nonzero(epsilon: float, dtype: np.dtype[Any]) -> float:

@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from fnn.backprop import answers, cast_y, last_layer, loss_sum, tiles, true_answers
+from fnn.backprop import answers, cast_y, loss_sum, outputs, tiles, true_answers
 from fnn.dataset import Dataset
 from fnn.network import Network
 from fnn.params import Params
@@ -59,7 +59,7 @@ def evaluate(network: Network, params: Params, data: Dataset) -> Evaluation:
         x, y, w = data.take(tile)
         x, y = finite_x("evaluate", network, x, params.dtype, tile.start), cast_y(network, y, params.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            last = last_layer(network, params, x)
+            last = outputs(network, params, x)
             parts = loss_sum(network, last, y, w)
         total, weight = total + parts[0], weight + parts[1]
         true.append(true_answers(network, y))

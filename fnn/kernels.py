@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn import compiled, plain
+from fnn import dense, plain
 from fnn.buffers import empty
+from fnn.compiling import compile_loop
 
 Array = NDArray[Any]
 Floats = NDArray[np.floating[Any]]
 
 WORTH = 2e9  # numbers to go through by which the compiled loops make good the second that they take to load
 WIDE = 64  # columns from which NumPy finds a row's largest number sooner than a loop
+TINY = {char: np.finfo(char).tiny for char in "fd"}
 GIVEN = "?bBhHiIlLqQfd"  # dtypes of x that the compiled gather reads
 
 _loops: dict[tuple[str, str, str], Callable[..., Any]] = {}  # those in use, by name, dtype and data's dtype
@@ -31,7 +33,7 @@ _compiling = False
 
 def choose(numbers: float) -> None:
     """Go over to the compiled loops where so many numbers are worth it, and the setting does not say otherwise."""
-    global _compiling  # noqa: PLW0603  # which loops are in use changes no bit, and so is nobody's argument
+    global _compiling  # which loops are in use changes no bit, and so is nobody's argument
     setting = os.environ.get("FNN_KERNELS", "")
     if setting not in ("", "numpy", "numba"):
         raise ValueError(f"FNN_KERNELS: must be 'numpy' or 'numba', or not be set, got {setting!r}.")
@@ -44,9 +46,10 @@ def choose(numbers: float) -> None:
 def _is_there(*, needed: bool) -> bool:
     try:
         import numba
-    except ImportError:
+    except ImportError as error:
         if needed:
-            raise
+            fix = "`pip install fnn[fast]` brings it."
+            raise ModuleNotFoundError(f"FNN_KERNELS: 'numba' asks for numba, got {error}. {fix}") from None
         return False
     return not getattr(numba.config, "DISABLE_JIT", False)
 
@@ -61,46 +64,50 @@ def _run(name: str, dtype: np.dtype[Any], *args: Any, given: str = "") -> Any:
 
 
 def _find(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
-    loop = compiled.compile_loop(name, dtype, given) if _compiling else getattr(plain, name)
+    loop = compile_loop(name, dtype, given) if _compiling else getattr(plain, name)
     return _loops.setdefault((name, dtype.char, given), loop)
 
 
 class Stack:
-    """Dense layers, forward and back in one compiled call each; the bits are those of layer by layer."""
+    """Dense layers, forward and back at once; the bits are those of layer by layer."""
 
-    def __init__(self, widths: tuple[int, ...], relus: tuple[bool, ...], calls: tuple[Any, Any, int]) -> None:
-        self._forward, self._backward, self._gemm = calls
-        self._widths, self._relus = np.array(widths), np.array(relus)
+    def __init__(self, widths: tuple[int, ...], relus: tuple[bool, ...], calls: tuple[Any, Any, Any] | None) -> None:
+        self._forward: Callable[..., None]
+        self._backward: Callable[..., None]
+        self._gemm: list[int]
+        self._forward, self._backward, *self._gemm = calls or (dense.forward, dense.backward)
+        self._shapes: tuple[Any, Any] = (np.array(widths), np.array(relus)) if calls else (widths, relus)
         self._units, self._most, self._outputs = sum(widths[1:]), max(widths[1:]), widths[-1]
 
     def forward(self, x: Floats, vector: Floats) -> tuple[Floats, Floats]:
         """All that the layers make of x, and the part of it that is the last z."""
         n = len(x)
         work = empty((n * self._units,), vector.dtype)
-        self._forward(self._gemm, x, vector, self._widths, self._relus, work)
+        self._forward(*self._gemm, x, vector, *self._shapes, work)
         return work, work[-n * self._outputs :].reshape(n, self._outputs)
 
     def backward(self, x: Floats, vector: Floats, work: Floats, dz: Floats) -> Floats:
         """The gradient's vector, from the derivative by the last z."""
         spare, g = empty((2, len(x) * self._most), vector.dtype), empty(vector.shape, vector.dtype)
-        self._backward(self._gemm, x, vector, self._widths, self._relus, work, dz, spare, g)
+        self._backward(*self._gemm, x, vector, *self._shapes, work, dz, spare, g)
         return g
 
 
 @lru_cache(maxsize=64)
-def _stack(widths: tuple[int, ...], relus: tuple[bool, ...], char: str) -> Stack | None:
-    from fnn.stacked import compiled as compiled_pass
+def _stack(widths: tuple[int, ...], relus: tuple[bool, ...], char: str, *, compiling: bool) -> Stack:
+    if not compiling or min(widths) < 2:  # NumPy makes a product by a vector in another way
+        return Stack(widths, relus, None)
+    from fnn.stacked import compiled
 
-    calls = compiled_pass(char)
-    return None if calls is None else Stack(widths, relus, calls)
+    return Stack(widths, relus, compiled(char))
 
 
 def stack(x: Array, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...] | None) -> Stack | None:
-    """What takes x through dense layers at once; None with plain loops, another BLAS or a product by a vector."""
-    fits = type(x) is np.ndarray and x.dtype == vector.dtype and x.flags.c_contiguous
-    if not (_compiling and relus and fits) or len(x) < 2 or min(widths) < 2:
+    """What takes x through dense layers at once; None for other layers, sparse rows and another dtype."""
+    if relus is None or type(x) is not np.ndarray or x.dtype != vector.dtype:
         return None
-    return _stack(widths, relus, vector.dtype.char)
+    compiling = _compiling and len(x) > 1 and x.flags.c_contiguous
+    return _stack(widths, relus, vector.dtype.char, compiling=compiling)
 
 
 def take_rows(x: Array, index: Array, scale: float, dtype: np.dtype[Any]) -> Floats:
@@ -149,26 +156,26 @@ def column_sums(a: Floats, out: Floats) -> None:
     _run("column_sums", a.dtype, a, out)
 
 
-def shift(z: Floats) -> tuple[Floats, Array]:
-    """z less each row's largest number, and where that is."""
-    s, top = empty(z.shape, z.dtype), np.empty(len(z), np.intp)
+def shift(z: Floats) -> Floats:
+    """z less each row's largest number."""
+    s = empty(z.shape, z.dtype)
     if z.shape[1] < WIDE:
-        _run("shift", z.dtype, z, s, top)
+        _run("shift", z.dtype, z, s)
     else:
-        plain.shift(z, s, top)
-    return s, top
+        plain.shift(z, s)
+    return s
 
 
-def others(e: Floats, top: Array) -> Floats:
-    """Each row's sum without the number at `top`."""
+def others(e: Floats) -> Floats:
+    """Each row's sum without its largest number, the first of them."""
     out = np.empty(len(e), e.dtype)
-    _run("others", e.dtype, e, top, out)
+    _run("others", e.dtype, e, out)
     return out
 
 
-def shares(e: Floats, top: Array) -> Floats:
-    """Each row over its sum, in place; the number at `top` is 1."""
-    _run("shares", e.dtype, e, top)
+def shares(e: Floats) -> Floats:
+    """Each row over its sum, in place."""
+    _run("shares", e.dtype, e)
     return e
 
 
@@ -186,18 +193,21 @@ def label_vjp(a: Floats, y: Array) -> Floats:
     return dz
 
 
-def label_head(e: Floats, top: Array, y: Array) -> tuple[Floats, Floats, Floats]:
-    """`shares` of e, in place, `others` of e, and `label_vjp` of the shares."""
+def label_head(e: Floats, y: Array, share: float) -> tuple[Floats, Floats, int]:
+    """`shares` of e, in place; `others` of e, share · `label_vjp` of the shares, how many have their largest at y."""
     rest, dz = np.empty(len(e), e.dtype), np.empty(e.shape, e.dtype)
-    _run("label_head", e.dtype, e, top, y.astype(np.intp, copy=False), rest, dz)
-    return e, rest, dz
+    right = _run("label_head", e.dtype, e, y, e.dtype.type(share), rest, dz)
+    return rest, dz, int(right)
 
 
-def count_right(a: Floats, y: Array) -> int:
-    """How many rows have their largest number at y."""
-    if a.shape[1] < WIDE:
-        return int(_run("count_right", a.dtype, a, y.astype(np.intp, copy=False)))
-    return plain.count_right(a, y)
+def label_loss(s: Floats, log_sum: Floats, y: Array) -> float:
+    """Σᵢ log_sum[i] − s[i, y[i]], added in float64."""
+    return float(_run("label_loss", s.dtype, s, log_sum, y))
+
+
+def total(a: Floats) -> float:
+    """Σᵢ a[i], added in float64."""
+    return float(_run("total", a.dtype, a))
 
 
 def dropout(x: Floats, bits: Array, drop: int, scale: float) -> tuple[Floats, Floats]:
@@ -262,19 +272,27 @@ def add_penalty(g: Floats, w: Floats, l1: float, l2: float) -> None:
             _run(name, g.dtype, g, w, g.dtype.type(factor))
 
 
-# The optimizers' updates of the whole vector w along g: whether all of w and g is finite (False where that is not
-# sure), the new w, and the new moments.
+def drop_tiny(v: Floats) -> None:
+    """0 for what is below the smallest normal number in size, in place."""
+    _run("drop_tiny", v.dtype, v, TINY[v.dtype.char])
 
-Updated = tuple[Any, ...]
+
+# The optimizers' updates of the whole vector w along g.
+
+
+class Updated(tuple[Floats, ...]):
+    """The new w and the new moments, all of them fresh arrays."""
+
+    finite = False  # whether all of w and g is; False also where that is not sure
 
 
 def _update(name: str, vectors: tuple[Floats, ...], moments: int, *settings: float | bool) -> Updated:
     w = vectors[0]
-    made = tuple(empty(w.shape, w.dtype) for _ in range(1 + moments))
     number = w.dtype.type
     scalars = [value if value is True or value is False else number(value) for value in settings]
-    odd = _run(name, w.dtype, *vectors, *scalars, *made)
-    return not odd, *made
+    made = Updated([empty(w.shape, w.dtype) for _ in range(1 + moments)])
+    made.finite = not _run(name, w.dtype, *vectors, *scalars, *made)
+    return made
 
 
 def sgd(w: Floats, g: Floats, rate: float) -> Updated:
@@ -287,16 +305,12 @@ def momentum(w: Floats, g: Floats, v: Floats, rate: float, mu: float, nesterov: 
     return _update("momentum", (w, g, v), 1, rate, mu, nesterov)
 
 
-def rmsprop(
-    w: Floats, g: Floats, v: Floats, rate: float, decay: float, fresh: float, epsilon: float
-) -> Updated:
+def rmsprop(w: Floats, g: Floats, v: Floats, rate: float, decay: float, fresh: float, epsilon: float) -> Updated:
     """v' = decay · v + fresh · g²; w − rate · g / (√v' + epsilon)."""
     return _update("rmsprop", (w, g, v), 1, rate, decay, fresh, epsilon)
 
 
-def lion(
-    w: Floats, g: Floats, m: Floats, rate: float, beta1: float, beta2: float, keep: float
-) -> Updated:
+def lion(w: Floats, g: Floats, m: Floats, rate: float, beta1: float, beta2: float, keep: float) -> Updated:
     """m' = beta2 · m + (1 − beta2) · g; keep · w − rate · sign(beta1 · m + (1 − beta1) · g)."""
     return _update("lion", (w, g, m), 1, rate, beta1, 1 - beta1, beta2, 1 - beta2, keep)
 

@@ -149,7 +149,7 @@ def _objective(network: Network, params: Params, data: Dataset) -> tuple[float, 
         w = None if w is None else w.astype(np.float64)
         weight = float(len(y) if w is None else w.sum())
         batch = Prepared(cast_x(network, x, params.dtype), cast_y(network, y, params.dtype), w)
-        loss, _, g = backprop(network, params, batch, None)
+        loss, _, g, _ = backprop(network, params, batch, None)
         total += weight
         value += weight * loss
         gradient += weight * g.vector.astype(np.float64)

@@ -177,22 +177,21 @@ class CrossEntropy(Spec):
         return -share
 
     def rows_from_logits(self, z: Floats, y: Array) -> Floats:
-        z, top = kernels.shift(z)
-        log_sum = np.log1p(kernels.others(np.exp(z), top))  # the largest term is 1: this keeps a small loss exact
-        rows: Floats
-        if y.ndim == 1:
-            rows = kernels.label_rows(z, log_sum, y)
-        else:
-            rows = log_sum * y.sum(axis=1) - (y * z).sum(axis=1)
+        z = kernels.shift(z)
+        log_sum = np.log1p(kernels.others(np.exp(z)))  # the largest term is 1: this keeps a small loss exact
+        labels = y.ndim == 1
+        rows = kernels.label_rows(z, log_sum, y) if labels else log_sum * y.sum(axis=1) - (y * z).sum(axis=1)
         if self.label_smoothing:
             rows = (1 - self.label_smoothing) * rows + self.label_smoothing * (log_sum - z.mean(axis=1))
         return rows
 
-    def all_from_logits(self, z: Floats, y: Array) -> tuple[Floats, Floats, Floats]:
-        """Softmax, `rows_from_logits` and `vjp_from_logits` of labels without smoothing, at once."""
-        s, top = kernels.shift(z)
-        a, rest, dz = kernels.label_head(np.exp(s), top, y)
-        return a, kernels.label_rows(s, np.log1p(rest), y), dz
+    def mean_from_logits(self, z: Floats, y: Array) -> tuple[Floats, float, Floats, int]:
+        """Of labels without smoothing, at once: softmax, the mean loss, its derivative by z, and how many are right."""
+        y = y.astype(np.intp, copy=False)
+        s = kernels.shift(z)
+        a = np.exp(s)
+        rest, dz, right = kernels.label_head(a, y, 1 / len(z))
+        return a, kernels.label_loss(s, np.log1p(rest), y) / len(z), dz, right
 
     def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
         if y.ndim == 1 and not self.label_smoothing:

@@ -50,7 +50,7 @@ class SGD(Descent[SGDState]):
 
     state_kind = SGDState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: SGDState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: SGDState) -> tuple[Floats, ...]:
         return kernels.sgd(w, g, rate)
 
 
@@ -96,7 +96,7 @@ class Momentum(Descent[MomentumState]):
 
     state_kind = MomentumState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: MomentumState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: MomentumState) -> tuple[Floats, ...]:
         return kernels.momentum(w, g, state.v, rate, self.momentum, self.nesterov)
 
 
@@ -141,7 +141,7 @@ class RMSProp(Descent[RMSPropState]):
 
     state_kind = RMSPropState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: RMSPropState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: RMSPropState) -> tuple[Floats, ...]:
         epsilon = nonzero(self.epsilon, w.dtype)
         return kernels.rmsprop(w, g, state.v, rate, self.decay, 1 - self.decay, epsilon)
 
@@ -186,7 +186,7 @@ class AdaGrad(Descent[AdaGradState]):
 
     state_kind = AdaGradState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdaGradState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: AdaGradState) -> tuple[Floats, ...]:
         return kernels.rmsprop(w, g, state.v, rate, 1, 1, nonzero(self.epsilon, w.dtype))
 
 
@@ -234,7 +234,7 @@ class Lion(Descent[LionState]):
 
     state_kind = LionState
 
-    def update(self, w: Floats, g: Floats, rate: float, state: LionState) -> kernels.Updated:
+    def update(self, w: Floats, g: Floats, rate: float, state: LionState) -> tuple[Floats, ...]:
         return kernels.lion(w, g, state.m, rate, self.beta1, self.beta2, 1 - rate * self.weight_decay)
 
 

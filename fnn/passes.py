@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from fnn.backprop import (
     backprop,
     cast_x,
     cast_y,
-    last_layer,
     mean_loss,
+    outputs,
     penalties,
     run_forward,
     tiles,
@@ -229,11 +230,19 @@ def outputs_of(network: Network, params: Params, x: Array, where: str) -> Floats
     out = np.empty((x.shape[0], network.outputs), params.dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # what they make of the outputs is refused below
         for tile in tiles(x.shape[0]):
-            a = finite_x(where, network, x[tile], params.dtype, tile.start)
-            out[tile] = last_layer(network, params, a).a
-    if np.count_nonzero(np.isfinite(out)) < out.size:
+            a = cast_x(network, x[tile], params.dtype)
+            if not _is_surely_finite(a):
+                checks.finite(where, "x", a, tile.start)
+            out[tile] = outputs(network, params, a).a
+        fine = _is_surely_finite(out) or np.isfinite(out).all()
+    if not fine:
         raise FloatingPointError(f"{where}: the outputs are not finite. Are `params`, or is `x` very large?")
     return out
+
+
+def _is_surely_finite(a: Floats) -> bool:
+    # sooner made than each number is looked at: squares that NaN and infinity spoil, and seldom one that overflows
+    return isinstance(a, np.ndarray) and math.isfinite(np.dot(a.reshape(-1), a.reshape(-1)))
 
 
 def check_model(where: str, network: Network, params: Params) -> None:

@@ -55,50 +55,67 @@ def column_sums(a: Floats, out: Floats) -> None:
         np.add.reduce(a, axis=0, out=out, initial=0)
 
 
-def shift(z: Floats, s: Floats, top: Array) -> None:
-    """Z less each row's largest number, and where that is."""
-    np.argmax(z, axis=1, out=top)
-    np.subtract(z, np.take_along_axis(z, top[:, None], axis=1), out=s)
+def shift(z: Floats, s: Floats) -> None:
+    """z less each row's largest number."""
+    most = np.maximum.reduce(z, axis=1, keepdims=True)
+    most += 0  # of 0 and −0 either may be the largest
+    np.subtract(z, most, out=s)
 
 
-def others(e: Floats, top: Array, out: Floats) -> None:
-    """Each row's sum without the number at `top`."""
-    rest = e.copy()
-    rest[np.arange(len(e)), top] = 0
+def _places(index: Array, columns: int) -> Array:
+    """Where in the flat array column index[i] of row i is."""
+    places: Array = index + np.arange(0, len(index) * columns, columns)
+    return places
+
+
+def _others(a: Floats, index: Array, out: Floats) -> None:
+    rest = a.copy()
+    rest.reshape(-1)[_places(index, a.shape[1])] = 0
     out[...] = np.add.accumulate(rest, axis=1)[:, -1]
 
 
-def shares(e: Floats, top: Array) -> None:
-    """Each row over its sum, in place; the number at `top` is 1."""
-    total = np.empty(len(e), e.dtype)
-    others(e, top, total)
-    total += 1
-    np.divide(e, total[:, None], out=e)
+def others(e: Floats, out: Floats) -> None:
+    """Each row's sum without its largest number, the first of them."""
+    _others(e, e.argmax(axis=1), out)
+
+
+def shares(e: Floats) -> None:
+    """Each row over its sum, in place."""
+    np.divide(e, np.add.accumulate(e, axis=1)[:, -1:], out=e)
 
 
 def label_rows(s: Floats, log_sum: Floats, y: Array, out: Floats) -> None:
     """log_sum − s[i, y[i]]."""
-    np.subtract(log_sum, np.take(s, y + np.arange(0, s.size, s.shape[1])), out=out)
+    np.subtract(log_sum, np.take(s, _places(y, s.shape[1])), out=out)
 
 
 def label_vjp(a: Floats, y: Array, dz: Floats) -> None:
-    """A, and in place of the number at y minus the sum of the others."""
+    """a, and in place of the number at y minus the sum of the others."""
     rest = np.empty(len(a), a.dtype)
-    others(a, y, rest)
+    _others(a, y, rest)
     dz[...] = a
-    dz[np.arange(len(a)), y] = -rest
+    dz.reshape(-1)[_places(y, a.shape[1])] = -rest
 
 
-def label_head(e: Floats, top: Array, y: Array, rest: Floats, dz: Floats) -> None:
-    """`others` and `shares` of e, and `label_vjp` of the shares."""
-    others(e, top, rest)
-    np.divide(e, (rest + 1)[:, None], out=e)
+def label_head(e: Floats, y: Array, share: Any, rest: Floats, dz: Floats) -> int:
+    """`others` and `shares` of e, share · `label_vjp` of these, and how many have their largest at y."""
+    others(e, rest)
+    shares(e)
     label_vjp(e, y, dz)
+    np.multiply(dz, share, out=dz)
+    return int(np.count_nonzero(e.argmax(axis=1) == y))
 
 
-def count_right(a: Floats, y: Array) -> int:
-    """How many rows have their largest number at y."""
-    return int(np.count_nonzero(a.argmax(axis=1) == y))
+def label_loss(s: Floats, log_sum: Floats, y: Array) -> float:
+    """Σᵢ log_sum[i] − s[i, y[i]], added in float64."""
+    rows = np.empty_like(log_sum)
+    label_rows(s, log_sum, y, rows)
+    return total(rows)
+
+
+def total(a: Floats) -> float:
+    """Σᵢ a[i], added in float64."""
+    return float(np.add.accumulate(a, dtype=np.float64)[-1]) + 0.0
 
 
 def dropout(x: Floats, bits: Array, drop: int, scale: Any, mask: Floats, out: Floats) -> None:
@@ -158,6 +175,11 @@ def add_l2(g: Floats, w: Floats, l2: Any) -> None:
     np.add(g, l2 * w, out=g)
 
 
+def drop_tiny(v: Floats, least: Any) -> None:
+    """0 for what is below `least` in size, in place."""
+    v[np.abs(v) < least] = 0
+
+
 # The optimizers' updates of the whole vector w along g; they return whether numbers of either may not be finite.
 
 
@@ -169,7 +191,8 @@ def blockwise(loop: Callable[..., None]) -> Callable[..., bool]:
     def whole(*args: Any) -> bool:
         for start in range(0, len(args[0]), BLOCK):
             loop(*(arg[start : start + BLOCK] if isinstance(arg, np.ndarray) else arg for arg in args))
-        return not math.isfinite(np.dot(args[made], args[1]))  # NaN and infinity spoil the product of w_new and g
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity spoil the product of w_new and g
+            return not math.isfinite(np.dot(args[made], args[1]))
 
     return whole
 

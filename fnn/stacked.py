@@ -1,35 +1,37 @@
-"""A whole pass through dense layers in one compiled call, forward and back, where their activations are relu or none.
+"""`fnn.dense` in one compiled call each, forward and back.
 
 The products are the calls of `gemm` that NumPy makes of the same operands, in the same library, and the sums are in
-the order of `fnn.plain`: the same bits as layer by layer, without the time that Python takes between them. This room
-is imported when it is used, for it imports numba.
+the order of `fnn.plain`: the same bits, without the time that Python takes between them. This room is imported when it
+is used, for it imports numba.
 """
 
 from __future__ import annotations
 
 import ctypes
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.extending import intrinsic
+
+from fnn.compiling import compile_as
 
 ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
 NAMES = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")  # in NumPy's own builds, with integers of 64 bits
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _gemm(
-    context: Any, address: Any, one: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any,
+def _calling(
+    _typing: Any, address: Any, one: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any,
     a: Any, lda: Any, b: Any, ldb: Any, c: Any, ldc: Any,
 ) -> Any:  # fmt: skip
-    """C = A · B by the cblas function at an address; the arrays are addresses too."""
+    """How numba is to compile C = A · B by the cblas function at an address; the arrays are addresses too."""
     whole = numba.types.intp
-    of = numba.void(whole, one, *[whole] * 11)
+    made_of = numba.void(whole, one, *[whole] * 11)
 
-    def call(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+    def call(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         address, one, ta, tb, m, n, k, a, lda, b, ldb, c, ldc = args
         short, long, pointer = ir.IntType(32), ir.IntType(64), ir.IntType(8).as_pointer()
         kind = ir.FunctionType(
@@ -42,9 +44,12 @@ def _gemm(
         builder.call(
             builder.inttoptr(address, kind.as_pointer()), [order, ta, tb, m, n, k, one, a, lda, b, ldb, zero, c, ldc]
         )
-        return _context.get_dummy_value()
+        return context.get_dummy_value()
 
-    return of, call
+    return made_of, call
+
+
+_gemm: Any = intrinsic(_calling)
 
 
 def _forward(gemm: int, x: Any, vector: Any, widths: Any, relus: Any, work: Any) -> None:
@@ -73,7 +78,7 @@ def _forward(gemm: int, x: Any, vector: Any, widths: Any, relus: Any, work: Any)
 def _backward(
     gemm: int, x: Any, vector: Any, widths: Any, relus: Any, work: Any, delta: Any, spare: Any, g: Any
 ) -> None:
-    """Write the gradient into g, from `delta`, the derivative by the last layer's z; `spare` has two rows for others'."""
+    """Write the gradient into g, from `delta`, the derivative by the last z; `spare` has two rows for the others'."""
     n, size, one, zero = x.shape[0], vector.itemsize, vector.dtype.type(1), vector.dtype.type(0)
     at, to = len(vector), len(work) - delta.size
     for last in range(len(relus)):
@@ -105,7 +110,8 @@ def _backward(
 def compiled(char: str) -> tuple[Any, Any, int] | None:
     """Forward, backward and the address of gemm, for numbers of that dtype; None where NumPy's BLAS is another."""
     dtype = np.dtype(char)
-    library = ctypes.CDLL(np._core._multiarray_umath.__file__)  # a name is looked for in what it was linked to as well
+    # a name is looked for in what the library was linked to as well
+    library = ctypes.CDLL(str(import_module("numpy._core._multiarray_umath").__file__))
     letter = {"f": "s", "d": "d"}[char]
     found = [getattr(library, name.format(letter)) for name in NAMES if hasattr(library, name.format(letter))]
     address = ctypes.cast(found[0], ctypes.c_void_p).value if found else None
@@ -118,7 +124,8 @@ def compiled(char: str) -> tuple[Any, Any, int] | None:
 
     inputs = (whole, array(number, 2), array(number, 1), array(whole, 1), array(numba.boolean, 1))
     flat, matrix = array(number, 1, out=True), array(number, 2, out=True)
-    options = {"nogil": True, "error_model": "numpy", "cache": True}
-    forward = numba.njit(numba.void(*inputs, flat), **options)(_forward)
-    backward = numba.njit(numba.void(*inputs, flat, matrix, matrix, flat), **options)(_backward)
-    return forward, backward, address
+    return (
+        compile_as(numba.void(*inputs, flat), _forward),
+        compile_as(numba.void(*inputs, flat, matrix, matrix, flat), _backward),
+        address,
+    )

@@ -14,10 +14,10 @@ import numpy as np
 
 from fnn import checks, kernels
 from fnn.arrays import Array, Floats
-from fnn.backprop import Prepared, answers, backprop, cast_x, cast_y, prepare, true_answers
+from fnn.backprop import Backprop, Prepared, answers, backprop, cast_x, cast_y, prepare, true_answers
 from fnn.buffers import Pool
 from fnn.dataset import Batch, Dataset, batch_count, batch_of, order
-from fnn.descent import Descent
+from fnn.descent import is_descent
 from fnn.divergence import RUN, TrainingDiverged, diverged
 from fnn.evaluation import evaluate
 from fnn.network import Network
@@ -61,12 +61,14 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     n = x.shape[0]
     y = checks.targets("train_step", batch.y, n, network.outputs, network.targets, "batch.y")
     w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, n)
+    if is_descent(run.recipe.optimizer):
+        run.recipe.optimizer.check_state(run.params, run.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):
         prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
-        return _advance(run, prepared, lambda _: batch)
+        return advance(run, prepared, lambda _: batch)
 
 
-def _advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]) -> TrainState:
+def advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]) -> TrainState:
     """The run after a step on what was prepared; the batch is only made when something went wrong with it."""
     network = run.recipe.network
     result = backprop(network, run.params, prepared, run.key)
@@ -78,7 +80,7 @@ def _advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch
         checks.finite("train_step", "batch.y", prepared.y)
         batch = made_of(run.key)
         raise diverged(run, batch, prepared, params, partial(train_step, run, batch))
-    sums = _add(run.sums, network, result.loss, result.outputs, prepared)
+    sums = _add(run.sums, network, result, prepared)
     done, best, number = run.batch + 1, run.best, run.best_epoch
     return TrainState(run.recipe, params, optimizer_state, run.epoch, done, sums, best, number, run.history)
 
@@ -86,8 +88,8 @@ def _advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch
 def _stepped(run: TrainState, g: Params) -> tuple[bool, Params, Any]:
     """Whether all is finite, the parameters, with g's running statistics, and the state, of an optimizer's step."""
     network, optimizer = run.recipe.network, run.recipe.optimizer
-    if isinstance(optimizer, Descent) and type(optimizer).step is Descent.step:
-        finite, params, state = optimizer.look_and_step(run.params, run.optimizer_state, g)
+    if is_descent(optimizer):
+        finite, params, state = optimizer.trusting_step(run.params, run.optimizer_state, g)
     else:
         finite, (params, state) = False, _own_step(run, g)
     params = project(network, params) if network.limits else params
@@ -114,17 +116,17 @@ def _are_finite(params: Params, g: Params) -> bool:
     return all(bool(np.isfinite(part).all()) for part in parts)
 
 
-def _add(sums: Sums, network: Network, loss: float, outputs: Floats, batch: Prepared) -> Sums:
+def _add(sums: Sums, network: Network, result: Backprop, batch: Prepared) -> Sums:
     w = batch.sample_weight
-    weight = float(len(outputs) if w is None else w.sum(dtype=np.float64))
-    right = 0.0 if network.answers == "values" else _right(network, outputs, batch.y, w)
-    return Sums(sums.weight + weight, sums.loss + weight * loss, sums.right + right)
+    weight = float(len(batch.y) if w is None else w.sum(dtype=np.float64))
+    right = result.right
+    if right is None:
+        right = 0.0 if network.answers == "values" else _right(network, result.outputs, batch.y, w)
+    return Sums(sums.weight + weight, sums.loss + weight * result.loss, sums.right + right)
 
 
 def _right(network: Network, outputs: Floats, y: Array, w: Array | None) -> float:
     """The weighted number of right answers; NaN where a user's targets are no answers."""
-    if network.answers == "classes" and w is None and y.shape == outputs.shape[:1]:
-        return float(kernels.count_right(outputs, y))
     true, said = true_answers(network, y), answers(network, outputs)
     if true.shape != said.shape:
         return math.nan
@@ -233,7 +235,7 @@ def fold(
         for places in islice(order(data, recipe.batch_size, recipe.seed, run.epoch), run.batch, None):
             with pool, np.errstate(over="ignore", invalid="ignore"):
                 prepared = prepare(recipe.network, data, places, run.params.dtype)
-                run, rows = _advance(run, prepared, partial(batch_of, data, places)), rows + len(prepared.y)
+                run, rows = advance(run, prepared, partial(batch_of, data, places)), rows + len(prepared.y)
             if every == "step" and run.batch < count:
                 seconds += perf_counter() - begun
                 yield run
@@ -267,6 +269,8 @@ def resumed(where: str, network: Network, state: TrainState | None, settings: Se
 def check_fits(where: str, run: TrainState, data: Dataset, validation: Dataset | None) -> None:
     """Refuse data that the run cannot be trained or watched on."""
     recipe = run.recipe
+    if is_descent(recipe.optimizer):
+        recipe.optimizer.check_state(run.params, run.optimizer_state)
     check_parts(where, recipe.network, run.params.dtype, data, validation)
     if validation is None and run.history and run.history[-1].val_loss is not None:
         fix = "Without it the held-out rows would be trained on. A new run from these is `start(network, params=…)`."

@@ -79,15 +79,15 @@ def test_on_epoch_is_handed_each_state() -> None:
 def test_ctrl_c_hands_back_what_there_is_and_the_run_goes_on(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fnn.fit(NETWORK, DATA, epochs=3, **SETTINGS)
     calls = iter(range(1, 100))
-    original = fnn.training.train_step
+    original = fnn.training.advance
 
-    def interrupted(run: fnn.TrainState, batch: fnn.Batch) -> fnn.TrainState:
+    def interrupted(*args: Any) -> fnn.TrainState:
         if next(calls) == at:
             raise KeyboardInterrupt
-        return original(run, batch)
+        return original(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fnn.training, "train_step", interrupted)
+        patch.setattr(fnn.training, "advance", interrupted)
         with pytest.warns(RuntimeWarning, match=r"^fit: interrupted in epoch \d; the run so far is returned\."):
             run = fnn.fit(NETWORK, DATA, epochs=3, **SETTINGS)
     assert run.stopped == "interrupted"

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,16 +16,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fnn
 from fnn import compiled, kernels, plain
 from fnn.arrays import Array
+from fnn.compiling import compile_loop
 
 NAMES = [
     name
     for name, value in vars(compiled).items()
-    if inspect.isfunction(value) and value.__module__ == compiled.__name__ and name != "compile_loop"
+    if inspect.isfunction(value) and value.__module__ == compiled.__name__
 ]
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1e-310, 3e38, -3e38, 1e308, 1e-20]
-DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
+ROW_BY_ROW = {"others": ["out"], "label_rows": ["log_sum", "out"], "label_head": ["rest"], "label_loss": ["log_sum"]}
+DTYPES: list[np.dtype[Any]] = [np.dtype(np.float32), np.dtype(np.float64)]
 
 
 class Drawn:
@@ -43,7 +51,7 @@ class Drawn:
         if kind in {"OutVector", "OutMatrix", "Matrix"}:
             whole = name.endswith("_new")
             return self.array(n * k) if whole else self.array(k) if kind == "OutVector" else self.array(n, k)
-        return {
+        makers: dict[str, Callable[[], Any]] = {
             "Number": lambda: self.dtype.type(self.random.choice([0.5, 1.0, 0.999, 3.7])),
             "OutWide": lambda: self.random.random(k),
             "Given": lambda: self.array(n + 3, k),
@@ -52,7 +60,8 @@ class Drawn:
             "Bits": lambda: self.random.integers(0, 2**16, n * k).astype(np.uint16),
             "Count": lambda: int(self.random.integers(0, 2**16)),
             "Flag": lambda: bool(self.random.integers(2)),
-        }[kind]()
+        }
+        return makers[kind]()
 
 
 def arguments(name: str, n: int, k: int, drawn: Drawn) -> list[Any]:
@@ -61,7 +70,7 @@ def arguments(name: str, n: int, k: int, drawn: Drawn) -> list[Any]:
     names = [p.name for p in parameters]
     if name == "rows":
         made[names.index("index")] = drawn.random.integers(0, n + 3, n)
-    for row_by_row in {"others": ["out"], "label_rows": ["log_sum", "out"]}.get(name, []):
+    for row_by_row in ROW_BY_ROW.get(name, []):
         made[names.index(row_by_row)] = drawn.array(n)
     return made
 
@@ -85,7 +94,7 @@ def same_bits(a: Array, b: Array) -> bool:
 def loops() -> dict[tuple[str, str], Callable[..., Any]]:
     pytest.importorskip("numba")
     return {
-        (name, dtype.char): compiled.compile_loop(name, dtype, dtype.char if name == "rows" else "")
+        (name, dtype.char): compile_loop(name, dtype, dtype.char if name == "rows" else "")
         for name in NAMES
         for dtype in DTYPES
     }
@@ -117,5 +126,95 @@ def test_the_same_bits(
     for p, (a, b) in by_name.items():
         if isinstance(a, np.ndarray):
             assert same_bits(a, b), p
+    if name in {"label_head", "label_loss", "total"}:
+        assert np.array_equal(*odd, equal_nan=True)
     if "w_new" in by_name and not np.isfinite([by_name["w_new"][0], by_name["g"][0]]).all():
         assert all(odd)
+
+
+def fresh(monkeypatch: pytest.MonkeyPatch, setting: str | None) -> None:
+    monkeypatch.setattr(kernels, "_compiling", False)
+    monkeypatch.setattr(kernels, "_loops", {})
+    if setting is None:
+        monkeypatch.delenv("FNN_KERNELS", raising=False)
+    else:
+        monkeypatch.setenv("FNN_KERNELS", setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "numbers", "compiling"),
+    [(None, 0, False), (None, 1e12, True), ("numpy", 1e12, False), ("numba", 0, True), ("", 1e12, True)],
+)
+def test_which_loops_are_chosen(
+    monkeypatch: pytest.MonkeyPatch, setting: str | None, numbers: float, compiling: bool
+) -> None:
+    pytest.importorskip("numba")
+    fresh(monkeypatch, setting)
+    kernels.choose(numbers)
+    assert kernels._compiling is compiling
+    kernels.choose(0)  # what is loaded stays
+    assert kernels._compiling is compiling
+
+
+def test_another_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh(monkeypatch, "fast")
+    with pytest.raises(ValueError, match=r"^FNN_KERNELS: must be 'numpy' or 'numba', or not be set, got 'fast'\.$"):
+        kernels.choose(0)
+
+
+def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    fresh(monkeypatch, None)
+    kernels.choose(1e12)
+    assert not kernels._compiling
+    fresh(monkeypatch, "numba")
+    with pytest.raises(
+        ModuleNotFoundError, match=r"^FNN_KERNELS: 'numba' asks for numba, .* `pip install fnn\[fast\]`"
+    ):
+        kernels.choose(0)
+
+
+def test_arrays_of_a_users_own_part_go_to_the_plain_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    fresh(monkeypatch, "numba")
+    kernels.choose(0)
+    z = np.asfortranarray(np.arange(-6, 6, dtype=np.float32).reshape(3, 4))
+    assert np.array_equal(kernels.relu(z), np.maximum(z, 0))
+    assert np.array_equal(kernels.relu_vjp(z, np.float64(3) * np.ones(z.shape)), 3 * (z > 0))
+    out = np.empty(4, np.float32)
+    kernels.column_sums(z, out)
+    assert np.array_equal(out, z.sum(axis=0))
+
+
+SCRIPT = """
+import numpy as np, fnn
+x = np.random.default_rng(0).random((100, 20))
+run = fnn.fit(fnn.mlp(20, 30, 3), fnn.Dataset(x, np.arange(100) % 3), epochs=2)
+print(fnn.digest(run))
+"""
+
+
+@pytest.mark.parametrize("kept_in", ["package", "home", "nowhere"])
+def test_where_compiled_code_is_kept(tmp_path: Path, kept_in: str) -> None:
+    # a file in a folder's place, since whoever runs this may write into any folder
+    pytest.importorskip("numba")
+    package, home = tmp_path / "fnn", tmp_path / "home"
+    shutil.copytree(Path(fnn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    if kept_in != "package":
+        (package / "__pycache__").write_text("no folder")
+    if kept_in == "nowhere":
+        home.write_text("no folder")
+    else:
+        home.mkdir()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "XDG_"))}
+    environment |= {"PYTHONPATH": str(tmp_path), "FNN_KERNELS": "numba", "HOME": str(home)}
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == fnn.digest(
+        fnn.fit(
+            fnn.mlp(20, 30, 3), fnn.Dataset(np.random.default_rng(0).random((100, 20)), np.arange(100) % 3), epochs=2
+        )
+    )
+    kept = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.nbi")}
+    assert kept == {"package": {"fnn"}, "home": {"home"}, "nowhere": set()}[kept_in]

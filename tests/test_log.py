@@ -115,7 +115,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock, step, evaluate = Clock(), fnn.train_step, fnn.evaluate
+    clock, step, evaluate = Clock(), fnn.training.advance, fnn.evaluate
 
     def slow(function: Callable[..., Any], seconds: float) -> Callable[..., Any]:
         def slowly(*args: Any) -> Any:
@@ -125,7 +125,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         return slowly
 
     monkeypatch.setattr(fnn.training, "perf_counter", clock)
-    monkeypatch.setattr(fnn.training, "train_step", slow(step, 2.0))
+    monkeypatch.setattr(fnn.training, "advance", slow(step, 2.0))
     monkeypatch.setattr(fnn.training, "evaluate", slow(evaluate, 500.0))
     return clock
 

@@ -1,0 +1,56 @@
+"""How the loops of `fnn.compiled` are handed to numba, which is imported when one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from fnn import compiled
+
+
+def compile_loop(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
+    """The loop of that name for arrays of that dtype, from numba's cache on disk where it was compiled before."""
+    import numba
+
+    number, index = numba.from_dtype(dtype), numba.intp
+    data = numba.from_dtype(np.dtype(given)) if given else None
+
+    def array(kind: Any, axes: int, *, out: bool = False) -> Any:
+        return numba.types.Array(kind, axes, "C", readonly=not out)
+
+    types = {
+        "Vector": array(number, 1),
+        "Matrix": array(number, 2),
+        "OutVector": array(number, 1, out=True),
+        "OutMatrix": array(number, 2, out=True),
+        "Number": number,
+        "OutWide": array(numba.float64, 1, out=True),
+        "Given": array(data, 2),
+        "Indices": array(index, 1),
+        "OutIndices": array(index, 1, out=True),
+        "Bits": array(numba.uint16, 1),
+        "Count": index,
+        "Flag": numba.boolean,
+    }
+    loop = getattr(compiled, name)
+    returned = {"None": numba.void, "int": index, "float": numba.float64}[loop.__annotations__["return"]]
+    of = returned(*(types[parameter.annotation] for parameter in signature(loop).parameters.values()))
+    return compile_as(of, loop)
+
+
+def compile_as(of: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function compiled for one signature, on disk for the next time where a folder can be written to."""
+    import numba
+
+    # without the error model no loop that divides is vectorized
+    compiler: Callable[..., Any] = partial(numba.njit, of, nogil=True, error_model="numpy")
+    made: Callable[..., Any]
+    try:
+        made = compiler(cache=True)(function)
+    except RuntimeError:  # numba finds no folder for its cache
+        made = compiler()(function)
+    return made

@@ -1,0 +1,68 @@
+"""A whole pass through dense layers at once, whose activations are relu or none, in NumPy.
+
+The bits are those of layer by layer; `fnn.stacked` has `forward` and `backward` compiled, to the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from fnn import plain
+from fnn.plain import Floats
+
+
+def last_z(x: Floats, layers: Iterable[Any], relus: Iterable[bool]) -> Floats:
+    """The last z of dense layers, given their weights and biases: x · weight + bias, and relu where it is said."""
+    for p, is_relu in zip(layers, relus, strict=True):
+        x = x @ p.weight
+        x += p.bias
+        if is_relu:
+            np.maximum(x, np.zeros(x.shape[1:], x.dtype), out=x)
+    return x
+
+
+def _layers(vector: Floats, widths: tuple[int, ...]) -> list[tuple[Floats, Floats]]:
+    """Each layer's weight and bias."""
+    views, at = [], 0
+    for inputs, units in pairwise(widths):
+        middle, end = at + inputs * units, at + inputs * units + units
+        views.append((vector[at:middle].reshape(inputs, units), vector[middle:end]))
+        at = end
+    return views
+
+
+def _outputs(work: Floats, n: int, widths: tuple[int, ...]) -> list[Floats]:
+    """Each layer's outputs."""
+    ends = list(accumulate([n * units for units in widths], initial=-n * widths[0]))
+    return [work[at:end].reshape(n, -1) for at, end in pairwise(ends[1:])]
+
+
+def forward(x: Floats, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...], work: Floats) -> None:
+    """Write each dense layer's outputs into `work`; the last layer's are before its activation."""
+    for (weight, bias), z, is_relu in zip(_layers(vector, widths), _outputs(work, len(x), widths), relus, strict=True):
+        np.matmul(x, weight, out=z)
+        np.add(z, bias, out=z)
+        if is_relu:
+            np.maximum(z, np.zeros(z.shape[1:], z.dtype), out=z)
+        x = z
+
+
+def backward(
+    x: Floats, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...], work: Floats, dz: Floats,
+    spare: Floats, g: Floats,
+) -> None:  # fmt: skip
+    """Write the gradient into g, from the derivative by the last z; `spare` has two rows for the others'."""
+    weights, sums, n = _layers(vector, widths), _layers(g, widths), len(x)
+    inputs = [x, *_outputs(work, n, widths)]
+    for layer in reversed(range(len(weights))):
+        np.matmul(inputs[layer].T, dz, out=sums[layer][0])
+        plain.column_sums(dz, sums[layer][1])
+        if layer:
+            da = spare[layer % 2, : n * widths[layer]].reshape(n, -1)
+            dz = np.matmul(dz, weights[layer][0].T, out=da)
+            if relus[layer - 1]:
+                np.multiply(da, inputs[layer] > 0, out=da)
