@@ -30,10 +30,10 @@ def rows(x: Given, index: Indices, scale: Number, out: OutMatrix) -> None:
     touched = 0.0  # one number of each cache line, so that the memory is asked for all of them at once
     for i in range(out.shape[0]):
         for j in range(0, x.shape[1], 64 // x.itemsize):
-            touched += x[index[i], j]
+            touched += x[min(max(index[i], 0), x.shape[0] - 1), j]
     out[0, 0] = touched
     for i in range(out.shape[0]):
-        row = index[i]
+        row = min(max(index[i], 0), x.shape[0] - 1)
         for j in range(out.shape[1]):
             out[i, j] = x[row, j]
             out[i, j] *= scale

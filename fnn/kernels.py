@@ -1,15 +1,16 @@
 """The inner loops: plain NumPy's, or the same ones compiled by numba, which give the same bits.
 
 `fnn.plain` and `fnn.compiled` hold the loops; here they are handed scalars of the arrays' dtype and arrays to write
-into. `fit` and `train` ask for the compiled ones where numba is installed and the work is worth their loading. The
-environment variable FNN_KERNELS says otherwise: "numpy" never, "numba" always and at once.
+into. Training goes over to the compiled ones where numba is installed and the work is worth their loading: `fit` and
+`train` when they begin, `train_step` when so much was done. The environment variable FNN_KERNELS says otherwise:
+"numpy" never, "numba" from the first step on.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,15 @@ GIVEN = "?bBhHiIlLqQfd"  # dtypes of x that the compiled gather reads
 
 _loops: dict[tuple[str, str, str], Callable[..., Any]] = {}  # those in use, by name, dtype and data's dtype
 _compiling = False
+_done = 0.0
+
+
+def worked(numbers: float) -> None:
+    """Choose anew after a step by itself has gone through so many numbers more."""
+    global _done
+    if not _compiling:
+        _done += numbers
+        choose(_done)
 
 
 def choose(numbers: float) -> None:
@@ -43,6 +53,7 @@ def choose(numbers: float) -> None:
         _loops.clear()
 
 
+@cache
 def _is_there(*, needed: bool) -> bool:
     try:
         import numba

@@ -63,9 +63,15 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, n)
     if is_descent(run.recipe.optimizer):
         run.recipe.optimizer.check_state(run.params, run.optimizer_state)
+    kernels.worked(_numbers(run, n))
     with np.errstate(over="ignore", invalid="ignore"):
         prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
         return advance(run, prepared, lambda _: batch)
+
+
+def _numbers(run: TrainState, rows: float) -> float:
+    """How many numbers a step on so many rows goes through."""
+    return len(run.params.vector) + rows * sum(run.recipe.network.widths)
 
 
 def advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]) -> TrainState:
@@ -228,8 +234,7 @@ def fold(
     """What `train` is, after its checks; so many epochs are to be expected."""
     recipe, pool = run.recipe, Pool()
     count = batch_count(data, recipe.batch_size)
-    per_step = len(run.params.vector) + sum(recipe.network.widths) * len(data) / count
-    kernels.choose(epochs * count * per_step)
+    kernels.choose(epochs * count * _numbers(run, len(data) / count))
     while True:
         rows, seconds, begun = 0, 0.0, perf_counter()
         for places in islice(order(data, recipe.batch_size, recipe.seed, run.epoch), run.batch, None):

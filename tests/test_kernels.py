@@ -135,6 +135,8 @@ def test_the_same_bits(
 def fresh(monkeypatch: pytest.MonkeyPatch, setting: str | None) -> None:
     monkeypatch.setattr(kernels, "_compiling", False)
     monkeypatch.setattr(kernels, "_loops", {})
+    monkeypatch.setattr(kernels, "_done", 0.0)
+    kernels._is_there.cache_clear()
     if setting is None:
         monkeypatch.delenv("FNN_KERNELS", raising=False)
     else:
@@ -156,6 +158,21 @@ def test_which_loops_are_chosen(
     assert kernels._compiling is compiling
 
 
+def test_a_loop_of_ones_own_goes_over_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    fresh(monkeypatch, None)
+    data, run = fnn.Dataset(np.eye(3), np.arange(3)), fnn.start(fnn.mlp(3, 5, 3), batch_size=1)
+    monkeypatch.setattr(kernels, "WORTH", 2.5 * (run.params.vector.size + 11))
+    seen = []
+    for batch in fnn.batches(data, batch_size=1):
+        run = fnn.train_step(run, batch)
+        seen.append(kernels._compiling)
+    assert seen == [False, False, True]
+    fresh(monkeypatch, "numba")
+    fnn.train_step(fnn.start(fnn.mlp(3, 5, 3), batch_size=1), next(iter(fnn.batches(data, batch_size=1))))
+    assert kernels._compiling
+
+
 def test_another_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh(monkeypatch, "fast")
     with pytest.raises(ValueError, match=r"^FNN_KERNELS: must be 'numpy' or 'numba', or not be set, got 'fast'\.$"):
@@ -172,6 +189,7 @@ def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
         ModuleNotFoundError, match=r"^FNN_KERNELS: 'numba' asks for numba, .* `pip install fnn\[fast\]`"
     ):
         kernels.choose(0)
+    kernels._is_there.cache_clear()
 
 
 def test_arrays_of_a_users_own_part_go_to_the_plain_loops(monkeypatch: pytest.MonkeyPatch) -> None:
