@@ -286,3 +286,21 @@ def test_clipping_by_norm_survives_squares_that_overflow() -> None:
     g = attrs.evolve(params, vector=np.full(SIZE, 1e25, np.float32))
     moved, _ = fnn.step(fnn.SGD(1.0, clip_norm=3.0), params, fnn.init(fnn.SGD(), params), g)
     np.testing.assert_allclose(params.vector - moved.vector, 3 / math.sqrt(SIZE), rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", [fnn.Momentum(0.1), fnn.RMSProp(), fnn.Adam(), fnn.NAdam(), fnn.AMSGrad(), fnn.Lion()])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_subnormal_moments_become_0_at_every_32nd_step(optimizer: Any, dtype: Any) -> None:
+    tiny = np.finfo(dtype).tiny
+    params = fnn.Params(fnn.mlp(1, 2).layout, np.ones(4, dtype), np.empty(0))
+    nothing = attrs.evolve(params, vector=np.zeros(4, dtype))
+    first = fnn.init(optimizer, params)
+    names = [field.name for field in attrs.fields(type(first))[1:] if field.name != "most"]
+    moments = np.array([tiny / 2, 3 * tiny, 1, np.nan], dtype)
+    for step, left in ((29, 4), (30, 4), (31, 3), (32, 4), (63, 3)):
+        state = attrs.evolve(first, step=step, **{name: moments for name in names})
+        with np.errstate(invalid="ignore"):
+            after, state = fnn.step(optimizer, params, state, nothing)
+        for name in names:
+            assert np.count_nonzero(getattr(state, name)) == left, (step, name)
+        assert after.vector[0] == 1 or isinstance(optimizer, fnn.Lion)
