@@ -3,8 +3,9 @@
 `adam_init(adam, params)` makes the first state and `adam_step(adam, params, state, g)` returns the next
 parameters and state; `init` and `step` do so for whichever optimizer. θ is the one vector of all trained
 numbers and g its gradient, after clipping; η is the learning rate of the step, and t counts steps from 1. The
-running statistics become `g.running`. At every 32nd step moments smaller than the dtype's smallest normal number (1.2e-38
-in float32), where a gradient has long been 0, become 0: they move no θ, and arithmetic on them takes several times as long.
+running statistics become `g.running`. At every 32nd step moments below the dtype's smallest normal number (1.2e-38
+in float32), as they come to be where a gradient stays 0, become 0: they move no θ of any size, and arithmetic on them
+takes several times as long.
 
 A user's own optimizer is a frozen record with methods `init(params)` and `step(params, state, g)`, and a
 `State` of its own; it goes wherever ours do.

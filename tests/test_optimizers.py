@@ -288,7 +288,9 @@ def test_clipping_by_norm_survives_squares_that_overflow() -> None:
     np.testing.assert_allclose(params.vector - moved.vector, 3 / math.sqrt(SIZE), rtol=1e-5)
 
 
-@pytest.mark.parametrize("optimizer", [fnn.Momentum(0.1), fnn.RMSProp(), fnn.Adam(), fnn.NAdam(), fnn.AMSGrad(), fnn.Lion()])
+@pytest.mark.parametrize(
+    "optimizer", [fnn.Momentum(0.1), fnn.RMSProp(), fnn.Adam(), fnn.NAdam(), fnn.AMSGrad(), fnn.Lion()]
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_subnormal_moments_become_0_at_every_32nd_step(optimizer: Any, dtype: Any) -> None:
     tiny = np.finfo(dtype).tiny
@@ -298,7 +300,7 @@ def test_subnormal_moments_become_0_at_every_32nd_step(optimizer: Any, dtype: An
     names = [field.name for field in attrs.fields(type(first))[1:] if field.name != "most"]
     moments = np.array([tiny / 2, 3 * tiny, 1, np.nan], dtype)
     for step, left in ((29, 4), (30, 4), (31, 3), (32, 4), (63, 3)):
-        state = attrs.evolve(first, step=step, **{name: moments for name in names})
+        state = attrs.evolve(first, step=step, **dict.fromkeys(names, moments))
         with np.errstate(invalid="ignore"):
             after, state = fnn.step(optimizer, params, state, nothing)
         for name in names:
