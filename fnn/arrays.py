@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol, Self
 
 import attrs
@@ -85,6 +86,11 @@ def _shown(value: object) -> str:
     return str(value.tolist()) if value.size <= 4 else f"{value.dtype}{list(value.shape)}"
 
 
+@cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(kind))
+
+
 class State:
     """A record of arrays. Copied or unpickled, it goes through its constructor, which seals them.
 
@@ -103,8 +109,8 @@ class State:
     def made(cls, *values: Any) -> Self:
         """The record of just these values, which were made for it: nothing is asked of them, and arrays are frozen."""
         self = object.__new__(cls)
-        names: Iterable[str] = cls.__slots__
-        for name, value in zip(names, values, strict=False):  # the slots that follow are for weak references
+        kind: Any = cls
+        for name, value in zip(_fields(kind), values, strict=True):
             if type(value) is np.ndarray:
                 value.flags.writeable = False
             object.__setattr__(self, name, value)

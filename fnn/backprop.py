@@ -181,8 +181,8 @@ def backprop(network: Network, params: Params, batch: Prepared, key: Key | None)
         return Backprop(loss, passed[-1].a, gradient(network, params, passed, batch))
     work, z = stack.forward(batch.x, params.vector)
     right = None
-    if network.label_loss and batch.sample_weight is None and batch.y.ndim == 1:
-        a, loss, dz, right = network.label_loss.mean_from_logits(z, batch.y)
+    if network.plain_cross_entropy and batch.sample_weight is None and batch.y.ndim == 1:
+        a, loss, dz, right = network.plain_cross_entropy.mean_from_logits(z, batch.y)
     else:
         a = _value(network.layers[-1].activation, z)
         loss = mean_loss(network, Output(z, a), batch)
@@ -222,7 +222,8 @@ def back(
         dz = layer.backward(p, kept, dz, g[index], to_x or index > first)
         if index > first:
             before = passed[index - 1]
-            dz = before.layer.activation.vjp(before.z, before.a, dz)
+            activation = before.layer.activation
+            dz = _like(activation, "vjp(z, a, da)", activation.vjp(before.z, before.a, dz), before.z)
     return dz
 
 
@@ -231,14 +232,19 @@ def _output_delta(network: Network, last: Layered | Output, batch: Prepared) -> 
     w = batch.sample_weight
     share: Any = 1 / len(last.a) if w is None else (w / w.sum()).astype(last.a.dtype)[:, None]
     if network.logit_loss:
-        dz: Floats = share * network.logit_loss.vjp_from_logits(last.z, last.a, batch.y)
+        rows = network.logit_loss.vjp_from_logits(last.z, last.a, batch.y)
+        dz: Floats = share * _like(network.loss, "vjp_from_logits(z, a, y)", rows, last.z)
         return dz
     da = network.loss.vjp(last.a, batch.y)
     _check_shape(network.loss, "vjp(a, y)", da, last.a.shape)
     activation = network.layers[-1].activation
-    dz = activation.vjp(last.z, last.a, share * da)
-    _check_shape(activation, "vjp(z, a, da)", dz, last.z.shape)
-    return np.ascontiguousarray(dz, last.z.dtype)
+    return _like(activation, "vjp(z, a, da)", activation.vjp(last.z, last.a, share * da), last.z)
+
+
+def _like(part: object, method: str, array: Floats, z: Floats) -> Floats:
+    """What a part made, refused where it has not z's shape, in z's dtype and in C order."""
+    _check_shape(part, method, array, z.shape)
+    return np.ascontiguousarray(array, z.dtype)
 
 
 def _check_shape(part: object, method: str, array: Floats, shape: tuple[int, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FREE = 2  # who asks counts as one, and the pool's list as the other
+MOST = 16  # arrays of one shape; of those that a caller keeps no more are remembered
 LARGE = 1 << 14  # numbers; smaller arrays are sooner made than found
 
 
@@ -31,8 +33,10 @@ class Pool:
             if sys.getrefcount(arrays[i]) == FREE:
                 arrays[i].flags.writeable = True
                 return arrays[i]
-        arrays.append(np.empty(shape, dtype))
-        return arrays[-1]
+        array: NDArray[Any] = np.empty(shape, dtype)
+        if len(arrays) < MOST:
+            arrays.append(array)
+        return array
 
     def __enter__(self) -> None:
         self._outer, _current.pool = _current.pool, self
@@ -51,4 +55,4 @@ _current = _Current()
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """An array from the pool of the step under way, or a fresh one."""
     pool = _current.pool
-    return np.empty(shape, dtype) if pool is None or shape[0] * shape[-1] < LARGE else pool.empty(shape, dtype)
+    return np.empty(shape, dtype) if pool is None or math.prod(shape) < LARGE else pool.empty(shape, dtype)

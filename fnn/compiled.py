@@ -19,7 +19,6 @@ OutMatrix: TypeAlias = Any
 Given: TypeAlias = Any
 OutWide: TypeAlias = Any
 Indices: TypeAlias = Any
-OutIndices: TypeAlias = Any
 Bits: TypeAlias = Any  # 16 each
 Number: TypeAlias = Any  # of the loop's dtype
 Count: TypeAlias = Any
@@ -206,12 +205,6 @@ def norm_vjp(
     for i in range(dz.shape[0]):
         for j in range(dz.shape[1]):
             dx[i, j] = slope[j] * (dz[i, j] - (db[j] + normal[i, j] * dw[j]) / n)
-
-
-def scale_columns(a: Matrix, scale: Vector, out: OutMatrix) -> None:
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            out[i, j] = a[i, j] * scale[j]
 
 
 def add_l1(g: OutMatrix, w: Matrix, l1: Number) -> None:

@@ -31,7 +31,6 @@ def compile_loop(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., A
         "OutWide": array(numba.float64, 1, out=True),
         "Given": array(data, 2),
         "Indices": array(index, 1),
-        "OutIndices": array(index, 1, out=True),
         "Bits": array(numba.uint16, 1),
         "Count": index,
         "Flag": numba.boolean,

@@ -132,13 +132,13 @@ class Descent(Spec, ABC, Generic[S]):
         """The parameters and the state after one more step along the gradient g."""
         where = self._where("step")
         checks.instance(where, "params", params, Params)
-        self.check_state(params, state)
+        self.check_fit(params, state)
         checks.instance(where, "g", g, Params)
         if (g.layout is not params.layout and g.layout != params.layout) or g.dtype != params.dtype:
             raise checks.problem(ValueError, where, "g", f"must have the layout of {params!r}", repr(g))
         return self.trusting_step(params, state, g)[1:]
 
-    def check_state(self, params: Params, state: S) -> None:
+    def check_fit(self, params: Params, state: S) -> None:
         """Refuse a state that is not of these parameters."""
         where = self._where("step")
         checks.instance(where, "state", state, self.state_kind)
@@ -161,7 +161,7 @@ class Descent(Spec, ABC, Generic[S]):
             for moment in moments:
                 drop_tiny(moment)
         after: S = self.state_kind.made(state.step + 1, *moments)
-        return made.finite and d is g.vector, Params.made(params.layout, vector, g.running), after
+        return made.finite and made.g is g.vector, Params.made(params.layout, vector, g.running), after
 
     def _where(self, function: str) -> str:
         return f"{type(self).__name__.lower()}_{function}"

@@ -8,6 +8,7 @@ into. Training goes over to the compiled ones where numba is installed and the w
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 
 from fnn import dense, plain
 from fnn.buffers import empty
-from fnn.compiling import compile_loop
 
 Array = NDArray[Any]
 Floats = NDArray[np.floating[Any]]
@@ -30,15 +30,16 @@ GIVEN = "?bBhHiIlLqQfd"  # dtypes of x that the compiled gather reads
 
 _loops: dict[tuple[str, str, str], Callable[..., Any]] = {}  # those in use, by name, dtype and data's dtype
 _compiling = False
-_done = 0.0
+_done, _next = 0.0, 0.0  # numbers that steps have gone through, and how many make it choose
 
 
 def worked(numbers: float) -> None:
-    """Choose anew after a step by itself has gone through so many numbers more."""
-    global _done
-    if not _compiling:
-        _done += numbers
+    """Count what a step goes through, and choose before the first one and when it has come to be worth it."""
+    global _done, _next
+    _done += numbers
+    if _done >= _next:
         choose(_done)
+        _next = WORTH if _done < WORTH else math.inf
 
 
 def choose(numbers: float) -> None:
@@ -48,8 +49,9 @@ def choose(numbers: float) -> None:
     if setting not in ("", "numpy", "numba"):
         raise ValueError(f"FNN_KERNELS: must be 'numpy' or 'numba', or not be set, got {setting!r}.")
     wanted = setting == "numba" or (setting == "" and (_compiling or numbers >= WORTH))
-    if wanted != _compiling:
-        _compiling = wanted and _is_there(needed=setting == "numba")
+    compiling = wanted and _is_there(needed=setting == "numba")
+    if compiling != _compiling:
+        _compiling = compiling
         _loops.clear()
 
 
@@ -75,7 +77,11 @@ def _run(name: str, dtype: np.dtype[Any], *args: Any, given: str = "") -> Any:
 
 
 def _find(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
-    loop = compile_loop(name, dtype, given) if _compiling else getattr(plain, name)
+    loop: Callable[..., Any] = getattr(plain, name)
+    if _compiling:
+        from fnn.compiling import compile_loop
+
+        loop = compile_loop(name, dtype, given)
     return _loops.setdefault((name, dtype.char, given), loop)
 
 
@@ -162,8 +168,6 @@ def relu_vjp(z: Floats, da: Floats) -> Floats:
 
 def column_sums(a: Floats, out: Floats) -> None:
     """Σᵢ a[i], row after row."""
-    if out.shape != a.shape[1:]:
-        raise ValueError(f"column_sums: sums of {a.shape} do not fit {out.shape}.")
     _run("column_sums", a.dtype, a, out)
 
 
@@ -271,11 +275,6 @@ def norm_vjp(dz: Floats, normal: Floats, slope: Floats, db: Floats, dw: Floats) 
     return dx
 
 
-def scale_columns(a: Floats, scale: Floats, out: Floats) -> None:
-    """a · scale."""
-    _run("scale_columns", a.dtype, a, scale, out)
-
-
 def add_penalty(g: Floats, w: Floats, l1: float, l2: float) -> None:
     """g + l1 · sign(w) + l2 · w, in place; the sign of 0 is 0."""
     for name, factor in (("add_l1", l1), ("add_l2", l2)):
@@ -294,7 +293,8 @@ def drop_tiny(v: Floats) -> None:
 class Updated(tuple[Floats, ...]):
     """The new w and the new moments, all of them fresh arrays."""
 
-    finite = False  # whether all of w and g is; False also where that is not sure
+    g: Floats  # the gradient that they were made with
+    finite: bool  # whether all of w and g is; False also where that is not sure
 
 
 def _update(name: str, vectors: tuple[Floats, ...], moments: int, *settings: float | bool) -> Updated:
@@ -302,6 +302,7 @@ def _update(name: str, vectors: tuple[Floats, ...], moments: int, *settings: flo
     number = w.dtype.type
     scalars = [value if value is True or value is False else number(value) for value in settings]
     made = Updated([empty(w.shape, w.dtype) for _ in range(1 + moments)])
+    made.g = vectors[1]
     made.finite = not _run(name, w.dtype, *vectors, *scalars, *made)
     return made
 

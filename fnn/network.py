@@ -119,10 +119,11 @@ class Network(Spec):
         return cast(LossFromLogits, self.loss) if from_logits else None
 
     @cached_property
-    def label_loss(self) -> CrossEntropy | None:
-        """The loss, where it is the plain cross-entropy of labels after softmax; else None."""
-        plain = type(self.loss) is CrossEntropy and not self.loss.label_smoothing
-        return self.loss if plain and self.logit_loss and type(self.loss) is CrossEntropy else None
+    def plain_cross_entropy(self) -> CrossEntropy | None:
+        """The loss, where it is cross-entropy after softmax, without smoothing; else None."""
+        if type(self.loss) is not CrossEntropy or self.loss.label_smoothing or not self.logit_loss:
+            return None
+        return self.loss
 
     @cached_property
     def first_trained(self) -> int:

@@ -43,7 +43,7 @@ def relu(z: Floats, a: Floats) -> None:
 
 
 def relu_vjp(z: Floats, da: Floats, dz: Floats) -> None:
-    """Da · [z > 0]."""
+    """Write da · [z > 0]."""
     np.multiply(da, z > 0, out=dz)
 
 
@@ -119,7 +119,7 @@ def total(a: Floats) -> float:
 
 
 def dropout(x: Floats, bits: Array, drop: int, scale: Any, mask: Floats, out: Floats) -> None:
-    """Scale where the bits are at least `drop`, else 0; and x times that."""
+    """Write scale where the bits are at least `drop`, else 0; and x times that."""
     np.multiply((bits >= drop).reshape(x.shape), scale, out=mask)
     np.multiply(x, mask, out=out)
 
@@ -135,12 +135,12 @@ def wide_squares(a: Floats, out: Floats) -> None:
 
 
 def less_row(a: Floats, row: Floats, out: Floats) -> None:
-    """A − row."""
+    """Write a − row."""
     np.subtract(a, row, out=out)
 
 
 def affine(a: Floats, scale: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
-    """A · scale, in place, and that · weight + bias."""
+    """Multiply a by scale, in place, and write that · weight + bias."""
     np.multiply(a, scale, out=a)
     np.multiply(a, weight, out=out)
     np.add(out, bias, out=out)
@@ -152,7 +152,7 @@ def product_sums(a: Floats, b: Floats, out: Floats) -> None:
 
 
 def norm_vjp(dz: Floats, normal: Floats, slope: Floats, db: Floats, dw: Floats, n: Any, dx: Floats) -> None:
-    """Slope · (dz − (db + normal · dw) / n)."""
+    """Write slope · (dz − (db + normal · dw) / n)."""
     np.multiply(normal, dw, out=dx)
     np.add(db, dx, out=dx)
     np.divide(dx, n, out=dx)
@@ -160,18 +160,13 @@ def norm_vjp(dz: Floats, normal: Floats, slope: Floats, db: Floats, dw: Floats, 
     np.multiply(slope, dx, out=dx)
 
 
-def scale_columns(a: Floats, scale: Floats, out: Floats) -> None:
-    """A · scale."""
-    np.multiply(a, scale, out=out)
-
-
 def add_l1(g: Floats, w: Floats, l1: Any) -> None:
-    """G + l1 · sign(w), in place; the sign of 0 is 0."""
+    """Add l1 · sign(w) to g, in place; the sign of 0 is 0."""
     np.add(g, l1 * np.sign(w), out=g)
 
 
 def add_l2(g: Floats, w: Floats, l2: Any) -> None:
-    """G + l2 · w, in place."""
+    """Add l2 · w to g, in place."""
     np.add(g, l2 * w, out=g)
 
 
@@ -278,7 +273,7 @@ def amsgrad(
 
 
 def _descend(w: Floats, top: Floats, square: Floats, rate: Any, epsilon: Any, keep: Any, out: Floats) -> None:
-    """Out = keep · w − rate · top / (√square + epsilon)."""
+    """Write keep · w − rate · top / (√square + epsilon)."""
     np.sqrt(square, out=out)
     np.add(out, epsilon, out=out)
     np.divide(top, out, out=out)
@@ -287,14 +282,14 @@ def _descend(w: Floats, top: Floats, square: Floats, rate: Any, epsilon: Any, ke
 
 
 def _mix(m: Floats, beta: Any, g: Floats, fresh: Any, out: Floats, spare: Floats) -> None:
-    """Out = beta · m + fresh · g, by way of `spare`."""
+    """Write beta · m + fresh · g, by way of `spare`."""
     np.multiply(g, fresh, out=spare)
     np.multiply(m, beta, out=out)
     np.add(out, spare, out=out)
 
 
 def _add_square(v: Floats, decay: Any, g: Floats, fresh: Any, out: Floats, spare: Floats) -> None:
-    """Out = decay · v + fresh · g², by way of `spare`."""
+    """Write decay · v + fresh · g², by way of `spare`."""
     np.multiply(g, g, out=spare)
     np.multiply(spare, fresh, out=spare)
     np.multiply(v, decay, out=out)

@@ -17,6 +17,7 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.extending import intrinsic
 
+from fnn import dense
 from fnn.compiling import compile_as
 
 ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
@@ -108,7 +109,7 @@ def _backward(
 
 @cache
 def compiled(char: str) -> tuple[Any, Any, int] | None:
-    """Forward, backward and the address of gemm, for numbers of that dtype; None where NumPy's BLAS is another."""
+    """Forward, backward and the address of gemm, for numbers of that dtype; None where NumPy's products are others."""
     dtype = np.dtype(char)
     # a name is looked for in what the library was linked to as well
     library = ctypes.CDLL(str(import_module("numpy._core._multiarray_umath").__file__))
@@ -124,8 +125,20 @@ def compiled(char: str) -> tuple[Any, Any, int] | None:
 
     inputs = (whole, array(number, 2), array(number, 1), array(whole, 1), array(numba.boolean, 1))
     flat, matrix = array(number, 1, out=True), array(number, 2, out=True)
-    return (
-        compile_as(numba.void(*inputs, flat), _forward),
-        compile_as(numba.void(*inputs, flat, matrix, matrix, flat), _backward),
-        address,
-    )
+    forward = compile_as(numba.void(*inputs, flat), _forward)
+    backward = compile_as(numba.void(*inputs, flat, matrix, matrix, flat), _backward)
+    calls = forward, backward, address
+    return calls if _one_pass(calls, dtype) == _one_pass((dense.forward, dense.backward), dtype) else None
+
+
+def _one_pass(calls: tuple[Any, ...], dtype: np.dtype[Any]) -> bytes:
+    """The bytes of a pass through two layers."""
+    forward, backward, *gemm = calls
+    n, widths, relus = 7, (19, 9, 5), (True, False)
+    shapes = (np.array(widths), np.array(relus)) if gemm else (widths, relus)
+    drawn = np.random.default_rng(0).standard_normal(1000).astype(dtype)
+    x, vector, dz = drawn[: n * 19].reshape(n, 19), drawn[: 19 * 9 + 9 + 9 * 5 + 5], drawn[-n * 5 :].reshape(n, 5)
+    work, spare, g = np.empty(n * (9 + 5), dtype), np.empty((2, n * 9), dtype), np.empty_like(vector)
+    forward(*gemm, x, vector, *shapes, work)
+    backward(*gemm, x, vector, *shapes, work, dz, spare, g)
+    return work.tobytes() + g.tobytes()

@@ -62,8 +62,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     y = checks.targets("train_step", batch.y, n, network.outputs, network.targets, "batch.y")
     w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, n)
     if is_descent(run.recipe.optimizer):
-        run.recipe.optimizer.check_state(run.params, run.optimizer_state)
-    kernels.worked(_numbers(run, n))
+        run.recipe.optimizer.check_fit(run.params, run.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):
         prepared = Prepared(cast_x(network, x, dtype), cast_y(network, y, dtype), w)
         return advance(run, prepared, lambda _: batch)
@@ -77,6 +76,7 @@ def _numbers(run: TrainState, rows: float) -> float:
 def advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]) -> TrainState:
     """The run after a step on what was prepared; the batch is only made when something went wrong with it."""
     network = run.recipe.network
+    kernels.worked(_numbers(run, len(prepared.y)))
     result = backprop(network, run.params, prepared, run.key)
     fine, params, optimizer_state = math.isfinite(result.loss), run.params, None
     if fine:
@@ -275,7 +275,7 @@ def check_fits(where: str, run: TrainState, data: Dataset, validation: Dataset |
     """Refuse data that the run cannot be trained or watched on."""
     recipe = run.recipe
     if is_descent(recipe.optimizer):
-        recipe.optimizer.check_state(run.params, run.optimizer_state)
+        recipe.optimizer.check_fit(run.params, run.optimizer_state)
     check_parts(where, recipe.network, run.params.dtype, data, validation)
     if validation is None and run.history and run.history[-1].val_loss is not None:
         fix = "Without it the held-out rows would be trained on. A new run from these is `start(network, params=…)`."

@@ -47,10 +47,20 @@ def test_another_shape_or_dtype_is_another_array() -> None:
         assert empty((2, LARGE), F).ctypes.data == place
 
 
+def test_what_a_caller_keeps_is_not_remembered_without_end() -> None:
+    pool = Pool()
+    with pool:
+        kept = [empty((LARGE,), F) for _ in range(3 * buffers.MOST)]
+        assert len({array.ctypes.data for array in kept}) == len(kept)
+    assert [len(arrays) for arrays in pool._arrays.values()] == [buffers.MOST]
+
+
 def test_small_arrays_and_those_outside_are_fresh() -> None:
     pool = Pool()
     with pool:
         empty((3,), F)
+        empty((LARGE - 1,), F)
+        empty((128, 127), F)
     assert not pool._arrays
     assert buffers._current.pool is None
     with pool, Pool():

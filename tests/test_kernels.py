@@ -56,7 +56,6 @@ class Drawn:
             "OutWide": lambda: self.random.random(k),
             "Given": lambda: self.array(n + 3, k),
             "Indices": lambda: self.random.integers(0, k, n),
-            "OutIndices": lambda: np.zeros(n, np.intp),
             "Bits": lambda: self.random.integers(0, 2**16, n * k).astype(np.uint16),
             "Count": lambda: int(self.random.integers(0, 2**16)),
             "Flag": lambda: bool(self.random.integers(2)),
@@ -136,6 +135,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, setting: str | None) -> None:
     monkeypatch.setattr(kernels, "_compiling", False)
     monkeypatch.setattr(kernels, "_loops", {})
     monkeypatch.setattr(kernels, "_done", 0.0)
+    monkeypatch.setattr(kernels, "_next", 0.0)
     kernels._is_there.cache_clear()
     if setting is None:
         monkeypatch.delenv("FNN_KERNELS", raising=False)
@@ -171,6 +171,38 @@ def test_a_loop_of_ones_own_goes_over_after_a_while(monkeypatch: pytest.MonkeyPa
     fresh(monkeypatch, "numba")
     fnn.train_step(fnn.start(fnn.mlp(3, 5, 3), batch_size=1), next(iter(fnn.batches(data, batch_size=1))))
     assert kernels._compiling
+
+
+def test_fit_goes_over_at_once_where_all_its_epochs_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    fresh(monkeypatch, None)
+    data, network = fnn.Dataset(np.eye(3), np.arange(3)), fnn.mlp(3, 5, 3)
+    kernels.relu(np.ones((2, 2), np.float32))
+    monkeypatch.setattr(kernels, "WORTH", 9.5 * (network.layout.size + 3 * 11))
+    fnn.fit(network, data, epochs=9)
+    assert not kernels._compiling
+    fnn.fit(network, data, epochs=10)
+    assert kernels._compiling
+    kernels.relu(np.ones((2, 2), np.float32))
+    assert all(loop is not vars(plain)[name] for (name, *_), loop in kernels._loops.items())
+    fresh(monkeypatch, None)
+    for _ in range(2):  # and so are several of them together
+        fnn.fit(network, data, epochs=5)
+    assert kernels._compiling
+
+
+@pytest.mark.parametrize("given_dtype", [np.dtype(char) for char in kernels.GIVEN], ids=lambda dtype: dtype.char)
+@pytest.mark.parametrize("scale", [1.0, 1 / 255])
+def test_rows_of_every_dtype(given_dtype: np.dtype[Any], scale: float) -> None:
+    pytest.importorskip("numba")
+    random = np.random.default_rng(0)
+    x = random.integers(-(2**62), 2**62, (9, 130)).view(np.uint64).astype(given_dtype)
+    for dtype in DTYPES:
+        ours, theirs = np.empty((4, 130), dtype), np.empty((4, 130), dtype)
+        index = np.array([8, 0, 3, 3])
+        plain.rows(x, index, dtype.type(scale), ours)
+        compile_loop("rows", dtype, given_dtype.char)(x, index, dtype.type(scale), theirs)
+        assert ours.tobytes() == theirs.tobytes()
 
 
 def test_another_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

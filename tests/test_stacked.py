@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -123,6 +124,15 @@ def test_what_is_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not compiled(x, 3, 5, 2)
 
 
+def test_which_losses_are_made_at_once() -> None:
+    assert fnn.mlp(3, 2).plain_cross_entropy == fnn.CrossEntropy()
+    smooth = fnn.Network(3, (fnn.Dense(2, "softmax"),), loss=fnn.CrossEntropy(0.1))
+    own = fnn.Network(3, (fnn.Dense(2, Shaped(None)),), loss="cross_entropy")
+    below = fnn.Network(3, (fnn.Dense(2, "softmax"),), loss=Logits())
+    for network in (smooth, own, below, fnn.mlp(3, 2, output="identity", loss="mse")):
+        assert network.plain_cross_entropy is None
+
+
 def test_which_networks_are_stacked() -> None:
     assert fnn.mlp(3, 4, 5, 2).relus == (True, True, False)
     assert fnn.mlp(3, 4, 5, 2, activation="identity").relus == (False, False, False)
@@ -133,3 +143,88 @@ def test_which_networks_are_stacked() -> None:
     for layer in (fnn.Dropout(0.5), fnn.BatchNorm("relu"), fnn.LayerNorm()):
         assert fnn.Network(3, (layer, relu), loss="mse").relus is None
         assert fnn.Network(3, (relu, layer), loss="mse").relus is None
+
+
+@attrs.frozen
+class Shaped:
+    """A user's own activation whose derivative has another shape, order or dtype."""
+
+    change: Any = attrs.field(eq=False)
+
+    def value(self, z: Array) -> Array:
+        return z
+
+    def vjp(self, z: Array, a: Array, da: Array) -> Any:
+        return self.change(da)
+
+
+@attrs.frozen
+class Logits(fnn.CrossEntropy):
+    """A user's own cross-entropy, whose derivative by the logits has another one."""
+
+    change: Any = attrs.field(default=None, eq=False)
+
+    def rows_from_logits(self, z: Array, y: Array) -> Array:
+        return super().rows_from_logits(z, y)
+
+    def vjp_from_logits(self, z: Array, a: Array, y: Array) -> Any:
+        return self.change(super().vjp_from_logits(z, a, y))
+
+
+def own_networks(change: Any) -> list[fnn.Network]:
+    own = fnn.Dense(4, Shaped(change))
+    return [
+        fnn.Network(3, (fnn.Dense(5, "relu"), own), loss="mse"),
+        fnn.Network(3, (own, fnn.Dense(4, "softmax")), loss="cross_entropy"),
+        fnn.Network(3, (fnn.Dense(5, "relu"), fnn.Dense(4, "softmax")), loss=Logits(change=change)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change", [np.asfortranarray, lambda da: da.astype(np.float64), lambda da: np.repeat(da, 2, 0)[::2]]
+)
+def test_a_users_own_derivative_of_another_order_or_dtype(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
+    x = np.random.default_rng(0).random((6, 3), dtype=np.float32)
+    for network in own_networks(change):
+        y = np.arange(6) % 4 if network.answers == "classes" else np.ones((6, 4))
+        params = fnn.init_params(network, 0)
+        found = in_turn(monkeypatch, lambda n=network, p=params, t=y: fnn.grads(n, p, x, t))
+        assert len({fnn.digest(g) for g in found}) == 1
+        assert not any(g.vector.flags.writeable for g in found)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda da: da[:, :1], lambda da: da[:1], lambda da: np.repeat(da, 2, 1), lambda da: da[0, 0]]
+)
+def test_a_users_own_derivative_of_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
+    for network in own_networks(change):
+        y = np.arange(6) % 4 if network.answers == "classes" else np.ones((6, 4))
+
+        def refused(network: fnn.Network = network, y: Array = y) -> str:
+            with pytest.raises(ValueError, match=r"must have shape \(6, 4\), got \(") as caught:
+                fnn.grads(network, fnn.init_params(network, 0), np.ones((6, 3)), y)
+            return str(caught.value)
+
+        assert len(set(in_turn(monkeypatch, refused))) == 1
+
+
+def test_where_numpys_products_are_others_it_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    from fnn import dense, stacked
+
+    forward = dense.forward
+
+    def other(x: Array, vector: Array, widths: Any, relus: Any, work: Array) -> None:
+        forward(x, vector, widths, relus, work)
+        work[-1] = np.nextafter(work[-1], work.dtype.type(0))
+
+    stacked.compiled.cache_clear()
+    assert stacked.compiled("f") is not None
+    stacked.compiled.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(dense, "forward", other)
+        assert stacked.compiled("f") is None
+        stacked.compiled.cache_clear()
+        patch.setattr(stacked, "NAMES", ("no_{}gemm",))
+        assert stacked.compiled("f") is None
+    stacked.compiled.cache_clear()

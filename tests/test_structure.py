@@ -56,7 +56,7 @@ LONGEST = 350  # lines of a file
 # the inner loops, each there twice.
 FAMILIES = {"activations", "adam", "initializers", "layers", "losses", "optimizers", "schedules"}
 LOOPS = {"buffers", "compiled", "compiling", "dense", "kernels", "plain", "stacked"}
-BUDGET, A_MEMBER, A_LOOP = 1825, 15, 28
+BUDGET, A_MEMBER, A_LOOP = 1825, 15, 29
 
 
 def imports(source: str) -> Iterator[tuple[int, str, str]]:
