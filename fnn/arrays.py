@@ -109,8 +109,7 @@ class State:
     def made(cls, *values: Any) -> Self:
         """The record of just these values, which were made for it: nothing is asked of them, and arrays are frozen."""
         self = object.__new__(cls)
-        kind: Any = cls
-        for name, value in zip(_fields(kind), values, strict=True):
+        for name, value in zip(_fields(cls), values, strict=True):  # type: ignore[arg-type]  # a class is hashable
             if type(value) is np.ndarray:
                 value.flags.writeable = False
             object.__setattr__(self, name, value)

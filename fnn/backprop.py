@@ -20,7 +20,7 @@ from fnn.layers import Dense, Layer
 from fnn.network import Network
 from fnn.params import LayerParams, Params
 from fnn.randomness import Key
-from fnn.regularizers import add_penalty_gradient, penalty
+from fnn.regularizers import penalty
 
 Seen = dict[int, Floats] | None  # is told the derivative by each layer's z
 TILE = 2048  # rows that go through the network at once where nothing has to be kept
@@ -208,7 +208,7 @@ def _add_penalties(network: Network, params: Params, vector: Floats) -> None:
     if network.penalized:
         g = params.layout.views(vector, params.running)
         for index, layer in network.penalized:
-            add_penalty_gradient(g[index].weight, params[index].weight, layer.l1, layer.l2)
+            kernels.add_penalty(g[index].weight, params[index].weight, layer.l1, layer.l2)
 
 
 def back(

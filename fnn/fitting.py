@@ -35,7 +35,9 @@ def fit(
 
     n epochs and then m more, by `state`, are n + m epochs byte for byte; so is a run that was stopped in the
     middle of an epoch and goes on. Ctrl-C ends the training, but not the script, with a warning, and hands back what
-    there is: look at `run.stopped`, and save that run, since `on_epoch` has seen whole epochs alone.
+    there is: look at `run.stopped`, and save that run, since `on_epoch` has seen whole epochs alone. Where numba is
+    installed and the work is worth it, the inner loops are compiled ones, which give the same bits; the environment
+    variable FNN_KERNELS, "numpy" or "numba", says otherwise.
 
     Args:
         network: the spec.

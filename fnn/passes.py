@@ -234,9 +234,8 @@ def outputs_of(network: Network, params: Params, x: Array, where: str) -> Floats
             if not _is_surely_finite(a):
                 checks.finite(where, "x", a, tile.start)
             out[tile] = outputs(network, params, a).a
-        fine = _is_surely_finite(out) or np.isfinite(out).all()
-    if not fine:
-        raise FloatingPointError(f"{where}: the outputs are not finite. Are `params`, or is `x` very large?")
+        if not _is_surely_finite(out) and not np.isfinite(out).all():
+            raise FloatingPointError(f"{where}: the outputs are not finite. Are `params`, or is `x` very large?")
     return out
 
 

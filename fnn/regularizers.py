@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from fnn import kernels
 from fnn.arrays import Floats
 
 
@@ -22,11 +21,6 @@ def penalty(weight: Floats, l1: float, l2: float) -> float:
     if l2:
         value += 0.5 * l2 * float(np.square(weight).sum(dtype=np.float64))
     return value
-
-
-def add_penalty_gradient(g: Floats, weight: Floats, l1: float, l2: float) -> None:
-    """Add l1 · sign(w) + l2 · w to g, in place; the sign of 0 is 0."""
-    kernels.add_penalty(g, weight, l1, l2)
 
 
 def max_norm(weight: Floats, limit: float) -> Floats:

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 import fnn
 from fnn.arrays import Floats
-from fnn.regularizers import add_penalty_gradient, clip, max_norm, penalty
+from fnn.kernels import add_penalty
+from fnn.regularizers import clip, max_norm, penalty
 
 WEIGHT = np.array([[0.1, -2.5, 0.0], [1e-8, 300.0, -0.7]])
 
@@ -34,7 +35,7 @@ def test_penalty(l1: float, l2: float) -> None:
     assert type(single) is float
     assert single == pytest.approx(want, rel=1e-6, abs=0)
     g, given = np.full_like(WEIGHT, 0.5), WEIGHT.copy()
-    add_penalty_gradient(g, given, l1, l2)
+    add_penalty(g, given, l1, l2)
     slope = [Fraction(l1) * ((w > 0) - (w < 0)) + Fraction(l2) * Fraction(w) for w in WEIGHT.ravel().tolist()]
     np.testing.assert_allclose(g.ravel(), [float(Fraction(1, 2) + s) for s in slope], rtol=1e-15)
     assert (given == WEIGHT).all()
