@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from fnn import checks, dense, kernels
+from fnn import checks, dense, kernels, stacks
 from fnn.activations import Activation
 from fnn.arrays import Array, Floats, Ints
 from fnn.buffers import empty
@@ -112,6 +112,7 @@ def outputs(network: Network, params: Params, x: Floats) -> Layered | Output:
 def _through(network: Network, params: Params, x: Floats, key: Key | None, index: int) -> Layered:
     layer, p = network.layers[index], params.layers[index]
     z, kept = layer.forward(p, x, key, index)
+    _check_shape(layer, "forward(p, x, key, index)", z, (x.shape[0], network.widths[index + 1]))
     return Layered(layer, p, kept, z, _value(layer.activation, z))
 
 
@@ -174,7 +175,7 @@ def penalties(network: Network, params: Params) -> float:
 
 def backprop(network: Network, params: Params, batch: Prepared, key: Key | None) -> Backprop:
     """One pass forward and one back."""
-    stack = kernels.stack(batch.x, params.vector, network.widths, network.relus)
+    stack = stacks.stack(batch.x, params.vector, network.widths, network.relus)
     if stack is None:
         passed = run_forward(network, params, batch.x, key)
         loss = mean_loss(network, passed[-1], batch)  # while the logits are in the cache
@@ -242,9 +243,9 @@ def _output_delta(network: Network, last: Layered | Output, batch: Prepared) -> 
 
 
 def _like(part: object, method: str, array: Floats, z: Floats) -> Floats:
-    """What a part made, refused where it has not z's shape, in z's dtype and in C order."""
+    """What a part made, refused where it has not z's shape, as an array that compiled code can work with."""
     _check_shape(part, method, array, z.shape)
-    return np.ascontiguousarray(array, z.dtype)
+    return np.require(array, z.dtype, ["C", "A", "W"])
 
 
 def _check_shape(part: object, method: str, array: Floats, shape: tuple[int, ...]) -> None:

@@ -28,14 +28,14 @@ class Pool:
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """An array of that shape and dtype whose numbers are of no account."""
-        arrays = self._arrays.setdefault((shape, dtype.char), [])
+        arrays = self._arrays.setdefault((shape, dtype.str), [])
         for i in range(len(arrays)):
             if sys.getrefcount(arrays[i]) == FREE:
                 arrays[i].flags.writeable = True
                 return arrays[i]
         array: NDArray[Any] = np.empty(shape, dtype)
-        if len(arrays) < MOST:
-            arrays.append(array)
+        arrays.append(array)
+        del arrays[:-MOST]
         return array
 
     def __enter__(self) -> None:

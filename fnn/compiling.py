@@ -50,6 +50,6 @@ def compile_as(of: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     made: Callable[..., Any]
     try:
         made = compiler(cache=True)(function)
-    except RuntimeError:  # numba finds no folder for its cache
+    except Exception:  # where there is no folder for its cache, or what is in it is damaged
         made = compiler()(function)
     return made

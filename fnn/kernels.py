@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn import dense, plain
+from fnn import plain
 from fnn.buffers import empty
 
 Array = NDArray[Any]
@@ -25,6 +25,7 @@ Floats = NDArray[np.floating[Any]]
 
 WORTH = 2e9  # numbers to go through by which the compiled loops make good the second that they take to load
 WIDE = 64  # columns from which NumPy finds a row's largest number sooner than a loop
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 TINY = {char: np.finfo(char).tiny for char in "fd"}
 GIVEN = "?bBhHiIlLqQfd"  # dtypes of x that the compiled gather reads
 
@@ -59,7 +60,7 @@ def choose(numbers: float) -> None:
 def _is_there(*, needed: bool) -> bool:
     try:
         import numba
-    except ImportError as error:
+    except Exception as error:  # whatever it is that a broken one raises
         if needed:
             fix = "`pip install fnn[fast]` brings it."
             raise ModuleNotFoundError(f"FNN_KERNELS: 'numba' asks for numba, got {error}. {fix}") from None
@@ -69,7 +70,7 @@ def _is_there(*, needed: bool) -> bool:
 
 def _run(name: str, dtype: np.dtype[Any], *args: Any, given: str = "") -> Any:
     """The loop of that name; the plain one for arrays of another order or dtype, as a user's own part may make them."""
-    loop = _loops.get((name, dtype.char, given)) or _find(name, dtype, given)
+    loop = _loops.get((name, dtype.str, given)) or _find(name, dtype, given)
     try:
         return loop(*args)
     except TypeError:  # by numba, before anything is computed
@@ -78,53 +79,11 @@ def _run(name: str, dtype: np.dtype[Any], *args: Any, given: str = "") -> Any:
 
 def _find(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
     loop: Callable[..., Any] = getattr(plain, name)
-    if _compiling:
+    if _compiling and dtype in DTYPES:
         from fnn.compiling import compile_loop
 
         loop = compile_loop(name, dtype, given)
-    return _loops.setdefault((name, dtype.char, given), loop)
-
-
-class Stack:
-    """Dense layers, forward and back at once; the bits are those of layer by layer."""
-
-    def __init__(self, widths: tuple[int, ...], relus: tuple[bool, ...], calls: tuple[Any, Any, Any] | None) -> None:
-        self._forward: Callable[..., None]
-        self._backward: Callable[..., None]
-        self._gemm: list[int]
-        self._forward, self._backward, *self._gemm = calls or (dense.forward, dense.backward)
-        self._shapes: tuple[Any, Any] = (np.array(widths), np.array(relus)) if calls else (widths, relus)
-        self._units, self._most, self._outputs = sum(widths[1:]), max(widths[1:]), widths[-1]
-
-    def forward(self, x: Floats, vector: Floats) -> tuple[Floats, Floats]:
-        """All that the layers make of x, and the part of it that is the last z."""
-        n = len(x)
-        work = empty((n * self._units,), vector.dtype)
-        self._forward(*self._gemm, x, vector, *self._shapes, work)
-        return work, work[-n * self._outputs :].reshape(n, self._outputs)
-
-    def backward(self, x: Floats, vector: Floats, work: Floats, dz: Floats) -> Floats:
-        """The gradient's vector, from the derivative by the last z."""
-        spare, g = empty((2, len(x) * self._most), vector.dtype), empty(vector.shape, vector.dtype)
-        self._backward(*self._gemm, x, vector, *self._shapes, work, dz, spare, g)
-        return g
-
-
-@lru_cache(maxsize=64)
-def _stack(widths: tuple[int, ...], relus: tuple[bool, ...], char: str, *, compiling: bool) -> Stack:
-    if not compiling or min(widths) < 2:  # NumPy makes a product by a vector in another way
-        return Stack(widths, relus, None)
-    from fnn.stacked import compiled
-
-    return Stack(widths, relus, compiled(char))
-
-
-def stack(x: Array, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...] | None) -> Stack | None:
-    """What takes x through dense layers at once; None for other layers, sparse rows and another dtype."""
-    if relus is None or type(x) is not np.ndarray or x.dtype != vector.dtype:
-        return None
-    compiling = _compiling and len(x) > 1 and x.flags.c_contiguous
-    return _stack(widths, relus, vector.dtype.char, compiling=compiling)
+    return _loops.setdefault((name, dtype.str, given), loop)
 
 
 def take_rows(x: Array, index: Array, scale: float, dtype: np.dtype[Any]) -> Floats:
@@ -194,17 +153,24 @@ def shares(e: Floats) -> Floats:
     return e
 
 
+def _labels(y: Array, shape: tuple[int, ...]) -> Array:
+    """The labels as indices, refused where they are none of those columns."""
+    if y.dtype.kind not in "bui" or y.shape != shape[:1] or (y.size and not 0 <= y.min() <= y.max() < shape[1]):
+        raise IndexError(f"labels must be {shape[0]} integers from 0 to {shape[1] - 1}.")
+    return y.astype(np.intp, copy=False)
+
+
 def label_rows(s: Floats, log_sum: Floats, y: Array) -> Floats:
     """log_sum − s[i, y[i]], row by row."""
     out = np.empty(len(s), s.dtype)
-    _run("label_rows", s.dtype, s, log_sum, y.astype(np.intp, copy=False), out)
+    _run("label_rows", s.dtype, s, log_sum, _labels(y, s.shape), out)
     return out
 
 
 def label_vjp(a: Floats, y: Array) -> Floats:
     """a, and in place of the number at y minus the sum of the others."""
     dz = empty(a.shape, a.dtype)
-    _run("label_vjp", a.dtype, a, y.astype(np.intp, copy=False), dz)
+    _run("label_vjp", a.dtype, a, _labels(y, a.shape), dz)
     return dz
 
 

@@ -22,7 +22,7 @@ from fnn.divergence import RUN, TrainingDiverged, diverged
 from fnn.evaluation import evaluate
 from fnn.network import Network
 from fnn.params import Params
-from fnn.passes import check_parts, project
+from fnn.passes import check_model, check_parts, project
 from fnn.randomness import Key
 from fnn.runs import EpochRecord, Settings, Sums, TrainState, check_state, start
 from fnn.scores import rows_right
@@ -61,6 +61,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
     n = x.shape[0]
     y = checks.targets("train_step", batch.y, n, network.outputs, network.targets, "batch.y")
     w = None if batch.sample_weight is None else checks.weights("train_step", batch.sample_weight, n)
+    check_model("train_step", network, run.params)
     if is_descent(run.recipe.optimizer):
         run.recipe.optimizer.check_fit(run.params, run.optimizer_state)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -94,20 +95,21 @@ def advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]
 def _stepped(run: TrainState, g: Params) -> tuple[bool, Params, Any]:
     """Whether all is finite, the parameters, with g's running statistics, and the state, of an optimizer's step."""
     network, optimizer = run.recipe.network, run.recipe.optimizer
+    after: Any
     if is_descent(optimizer):
-        finite, params, state = optimizer.trusting_step(run.params, run.optimizer_state, g)
+        finite, *after = optimizer.trusting_step(run.params, run.optimizer_state, g)
     else:
-        finite, (params, state) = False, _own_step(run, g)
+        finite, after = False, optimizer.step(run.params, run.optimizer_state, g)
+    params, state = after if finite else _checked(run, g, after)
     params = project(network, params) if network.limits else params
     sure = finite and not network.limits and not len(g.running)
     return sure or _are_finite(params, g), params, state
 
 
-def _own_step(run: TrainState, g: Params) -> tuple[Params, Any]:
-    """What a user's own optimizer makes, after checking it."""
+def _checked(run: TrainState, g: Params, after: Any) -> tuple[Params, Any]:
+    """The parameters and the state that a user's own optimizer makes, or an update of one."""
     optimizer = run.recipe.optimizer
-    after = optimizer.step(run.params, run.optimizer_state, g)
-    params, state = after if isinstance(after, tuple) and len(after) == 2 else (None, None)
+    params, state = after if isinstance(after, tuple | list) and len(after) == 2 else (None, None)
     if not isinstance(params, Params) or (params.layout, params.dtype) != (g.layout, g.dtype):
         rule, got = f"must return (params, state), params like {run.params!r}", checks.show(after)
         raise checks.problem(TypeError, type(optimizer).__name__, "step", rule, got)
@@ -234,7 +236,7 @@ def fold(
     """What `train` is, after its checks; so many epochs are to be expected."""
     recipe, pool = run.recipe, Pool()
     count = batch_count(data, recipe.batch_size)
-    kernels.choose(epochs * count * _numbers(run, len(data) / count))
+    kernels.choose(min(epochs, 10**9) * count * _numbers(run, len(data) / count))
     while True:
         rows, seconds, begun = 0, 0.0, perf_counter()
         for places in islice(order(data, recipe.batch_size, recipe.seed, run.epoch), run.batch, None):
@@ -274,6 +276,7 @@ def resumed(where: str, network: Network, state: TrainState | None, settings: Se
 def check_fits(where: str, run: TrainState, data: Dataset, validation: Dataset | None) -> None:
     """Refuse data that the run cannot be trained or watched on."""
     recipe = run.recipe
+    check_model(where, recipe.network, run.params)
     if is_descent(recipe.optimizer):
         recipe.optimizer.check_fit(run.params, run.optimizer_state)
     check_parts(where, recipe.network, run.params.dtype, data, validation)

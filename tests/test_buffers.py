@@ -52,6 +52,8 @@ def test_what_a_caller_keeps_is_not_remembered_without_end() -> None:
     with pool:
         kept = [empty((LARGE,), F) for _ in range(3 * buffers.MOST)]
         assert len({array.ctypes.data for array in kept}) == len(kept)
+        del kept[2 * buffers.MOST :]  # the last ones are remembered
+        assert {empty((LARGE,), F).ctypes.data for _ in range(9)}.isdisjoint(array.ctypes.data for array in kept)
     assert [len(arrays) for arrays in pool._arrays.values()] == [buffers.MOST]
 
 

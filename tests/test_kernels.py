@@ -268,3 +268,17 @@ def test_where_compiled_code_is_kept(tmp_path: Path, kept_in: str) -> None:
     )
     kept = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.nbi")}
     assert kept == {"package": {"fnn"}, "home": {"home"}, "nowhere": set()}[kept_in]
+
+
+def test_a_damaged_cache_does_no_harm(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "FNN_KERNELS": "numba", "PYTHONPATH": os.getcwd()}
+    found = set()
+    for damage in (None, b"", b"\x80\x04nonsense"):
+        for path in tmp_path.rglob("*.nb?") if damage is not None else ():
+            path.write_bytes(damage or b"")
+        command = [sys.executable, "-c", SCRIPT]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found.add(done.stdout)
+    assert len(found) == 1

@@ -263,3 +263,19 @@ def test_running_statistics_go_on_whatever_the_optimizer_does() -> None:
     g = fnn.grads(network, run.params, batch.x, batch.y, key=batch.key)
     np.testing.assert_array_equal(fnn.train_step(run, batch).params.running, g.running)
     assert (g.running != run.params.running).any()
+
+
+@attrs.frozen
+class Widening(fnn.SGD):
+    """A user's own update that makes float64 of float32."""
+
+    def update(self, w: Any, g: Any, rate: float, state: fnn.SGDState) -> tuple[Any, ...]:
+        return (w.astype(np.float64) - rate * g,)
+
+
+def test_an_update_of_another_dtype_is_refused() -> None:
+    data = fnn.Dataset(np.ones((4, 2)), np.arange(4) % 2)
+    with pytest.raises(
+        TypeError, match=r"^Widening: `step` must return \(params, state\), params like Params\(6 float32"
+    ):
+        fnn.fit(fnn.mlp(2, 2), data, optimizer=Widening(0.1), epochs=1)

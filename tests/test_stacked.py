@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fnn
-from fnn import kernels
+from fnn import kernels, stacks
 from fnn.activations import ActivationName
 from fnn.arrays import Array
 from fnn.losses import LossName
@@ -35,7 +35,7 @@ def in_turn(monkeypatch: pytest.MonkeyPatch, compute: Any) -> list[Any]:
             patch.setattr(kernels, "_loops", {})
             found.append(compute())
             with monkeypatch.context() as without:
-                without.setattr(kernels, "stack", lambda *_: None)
+                without.setattr(stacks, "stack", lambda *_: None)
                 found.append(compute())
     return found
 
@@ -110,7 +110,7 @@ def test_what_is_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     x, v = np.ones((4, 3), np.float32), np.ones(99, np.float32)
 
     def compiled(x: Array, *widths: int) -> bool:
-        stack = kernels.stack(x, v, widths, (True, False))
+        stack = stacks.stack(x, v, widths, (True, False))
         assert stack is not None
         return bool(stack._gemm)
 
@@ -118,8 +118,8 @@ def test_what_is_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not compiled(np.asfortranarray(x), 3, 5, 2)
     assert not compiled(x[:1], 3, 5, 2)
     assert not compiled(x, 3, 1, 2)
-    assert kernels.stack(x.astype(np.float64), v, (3, 5, 2), (True, False)) is None
-    assert kernels.stack(x, v, (3, 5, 2), None) is None
+    assert stacks.stack(x.astype(np.float64), v, (3, 5, 2), (True, False)) is None
+    assert stacks.stack(x, v, (3, 5, 2), None) is None
     monkeypatch.setattr(kernels, "_compiling", False)
     assert not compiled(x, 3, 5, 2)
 
@@ -228,3 +228,119 @@ def test_where_numpys_products_are_others_it_is_not_used(monkeypatch: pytest.Mon
         patch.setattr(stacked, "NAMES", ("no_{}gemm",))
         assert stacked.compiled("f") is None
     stacked.compiled.cache_clear()
+
+
+# What would have compiled code read or write where it must not.
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, kind: type[Exception], attempt: Any) -> str:
+    """The one message with which it is refused, whichever loops there are."""
+
+    def refused() -> str:
+        with pytest.raises(kind) as caught:
+            attempt()
+        return str(caught.value)
+
+    messages: set[str] = set(in_turn(monkeypatch, refused))
+    assert len(messages) == 1
+    return messages.pop()
+
+
+@pytest.mark.parametrize("widths", [(5, 3), (5, 40, 3)])
+@pytest.mark.parametrize("optimizer", [fnn.SGD(), fnn.Adam()])
+def test_a_run_with_the_parameters_of_another_network(
+    monkeypatch: pytest.MonkeyPatch, widths: Any, optimizer: Any
+) -> None:
+    data = fnn.Dataset(np.ones((8, 5)), np.arange(8) % 3)
+    run, others = fnn.start(fnn.mlp(5, 4, 3), optimizer=optimizer), fnn.init_params(fnn.mlp(*widths), 0)
+    wrong = attrs.evolve(run, params=others, optimizer_state=fnn.init(optimizer, others))
+    batch = next(iter(fnn.batches(data)))
+    for where, attempt in (
+        ("fit", lambda: fnn.fit(run.recipe.network, data, state=wrong, epochs=1)),
+        ("train", lambda: fnn.train(run.recipe.network, data, state=wrong)),
+        ("train_step", lambda: fnn.train_step(wrong, batch)),
+    ):
+        message = refusal(monkeypatch, ValueError, attempt)
+        assert message.startswith(f"{where}: `params` must be the network's (39 numbers in 2 layers), got Params(")
+
+
+@attrs.frozen
+class Lying(fnn.Dropout):
+    """A user's own layer that makes other columns than it says."""
+
+    columns: int = 7
+
+    def forward(self, p: Any, x: Array, key: Any, index: int) -> tuple[Array, Any]:
+        return np.ones((len(x), self.columns), x.dtype), None
+
+
+@pytest.mark.parametrize("columns", [1, 4, 200_000])
+def test_a_users_own_layer_that_makes_other_columns(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    x, y, key = np.ones((6, 5)), np.ones((6, 5)), fnn.Key(0, 0, 0)
+    for after in (fnn.BatchNorm(), fnn.Dense(5, "relu"), fnn.Dropout(0.5)):
+        network = fnn.Network(5, (Lying(0.1, columns=columns), after), loss="mse")
+        params = fnn.init_params(network, 0)
+        message = refusal(monkeypatch, ValueError, lambda n=network, p=params: fnn.grads(n, p, x, y, key=key))
+        assert message == f"Lying: `forward(p, x, key, index)` must have shape (6, 5), got (6, {columns})."
+
+
+@pytest.mark.parametrize("y", [[0, 3, 1], [-1, 0, 1], [0, 1], [0.0, 1.0, 2.0]])
+def test_labels_that_are_none(monkeypatch: pytest.MonkeyPatch, y: Any) -> None:
+    z, y = np.zeros((3, 3)), np.array(y)
+    for attempt in (
+        lambda: fnn.CrossEntropy().rows_from_logits(z, y),
+        lambda: fnn.CrossEntropy().vjp_from_logits(z, np.full((3, 3), 1 / 3), y),
+    ):
+        assert refusal(monkeypatch, IndexError, attempt) == "labels must be 3 integers from 0 to 2."
+
+
+@pytest.mark.parametrize("dtype", ["float16", "longdouble", ">f4", ">f8"])
+def test_a_users_own_part_of_another_dtype(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+    x, y, key = np.random.default_rng(0).random((6, 3)), np.arange(6) % 4, fnn.Key(0, 0, 0)
+    own = fnn.Dense(4, Typed(dtype))
+    for layers in ((own, fnn.BatchNorm("relu")), (own, fnn.Dense(5, "relu"))):
+        network = fnn.Network(3, (*layers, fnn.Dense(4, "softmax")), loss="cross_entropy")
+        params = fnn.init_params(network, 0)
+        found = in_turn(monkeypatch, lambda n=network, p=params: fnn.loss_and_grads(n, p, x, y, key=key))
+        assert len({(value, fnn.digest(g)) for value, g in found}) == 1
+    for kind in (fnn.Relu, fnn.Softmax):
+        z = np.ones((2, 2)).astype(dtype)
+        for value in in_turn(monkeypatch, lambda k=kind, z=z: k().value(z)):
+            assert np.array_equal(value, kind().value(np.ones((2, 2))))
+
+
+@attrs.frozen
+class Typed:
+    """A user's own identity that returns another dtype."""
+
+    dtype: str
+
+    def value(self, z: Array) -> Array:
+        return z.astype(self.dtype)
+
+    def vjp(self, z: Array, a: Array, da: Array) -> Array:
+        return da.astype(self.dtype)
+
+
+def unaligned(array: Array) -> Array:
+    buffer = np.zeros(array.nbytes + 1, np.uint8)
+    made: Array = np.ndarray(array.shape, array.dtype, buffer, 1)
+    made[...] = array
+    return made
+
+
+def test_arrays_that_are_unaligned_or_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = np.random.default_rng(0).random((20, 30), np.float32), np.arange(20) % 4
+    network = fnn.mlp(30, 50, 4)
+    params = fnn.init_params(network, 0)
+    for rows in (unaligned(x), x):
+        found = in_turn(monkeypatch, lambda g=rows: fnn.loss_and_grads(network, params, g, y))
+        assert len({(value, fnn.digest(g)) for value, g in found}) == 1
+    own = fnn.Network(30, (fnn.Dense(50, "relu"), fnn.Dense(4, Shaped(fnn.sealed))), loss="mse")
+    p, t = fnn.init_params(own, 0), np.ones((20, 4))
+    assert len({fnn.digest(g) for g in in_turn(monkeypatch, lambda: fnn.grads(own, p, x, t))}) == 1
+
+
+def test_epochs_without_number() -> None:
+    data = fnn.Dataset(np.ones((4, 2)), np.arange(4) % 2)
+    assert fnn.fit(fnn.mlp(2, 2), data, epochs=10**400, patience=1, optimizer=fnn.SGD(1e-300)).stopped == "patience"

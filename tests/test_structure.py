@@ -29,6 +29,7 @@ TIERS = {
             "compiling dense",
             "stacked",
             "kernels",
+            "stacks",
             "params regularizers scores settings",
             "activations randomness schedules",
             "averages dataset descent initializers losses",
@@ -55,8 +56,8 @@ LONGEST = 350  # lines of a file
 # Lines of code in all rooms but the edges: of what does the work, of each member of the families it works with, and of
 # the inner loops, each there twice.
 FAMILIES = {"activations", "adam", "initializers", "layers", "losses", "optimizers", "schedules"}
-LOOPS = {"buffers", "compiled", "compiling", "dense", "kernels", "plain", "stacked"}
-BUDGET, A_MEMBER, A_LOOP = 1825, 15, 29
+LOOPS = {"buffers", "compiled", "compiling", "dense", "kernels", "plain", "stacked", "stacks"}
+BUDGET, A_MEMBER, A_LOOP = 1850, 15, 30
 
 
 def imports(source: str) -> Iterator[tuple[int, str, str]]:
