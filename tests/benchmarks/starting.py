@@ -61,7 +61,7 @@ def networks(libraries: list[Library], rounds: int) -> str:
         path = data.write("digits", "", folder)
         for _ in range(rounds + 1):
             for name, library in ours.items():
-                seconds, answer = to_the_end(library)
+                seconds, answer = to_the_end(library, path)
                 times.setdefault(name, []).append(seconds)
                 accuracies.append(answer)
             for name, library in others.items():
@@ -74,10 +74,10 @@ def networks(libraries: list[Library], rounds: int) -> str:
     return report.table(["a new process, digits, 64-128-10", "seconds"], rows) + f"\n\n{reached}"
 
 
-def to_the_end(library: Library) -> tuple[float, float]:
+def to_the_end(library: Library, path: str) -> tuple[float, float]:
     """Seconds from a process's start to its end, and the accuracy that its network has."""
     begun = time.perf_counter()
-    worker = Worker("digits_worker", environment=library.environment)
+    worker = Worker("digits_worker", path, environment=library.environment)
     accuracy = worker.answer()["accuracy"]
     worker.close()
     return time.perf_counter() - begun, accuracy
