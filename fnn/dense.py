@@ -59,7 +59,7 @@ def backward(
     weights, sums, n = _layers(vector, widths), _layers(g, widths), len(x)
     inputs = [x, *_outputs(work, n, widths)]
     for layer in reversed(range(len(weights))):
-        np.matmul(inputs[layer].T, dz, out=sums[layer][0])
+        plain.weight_gradient(inputs[layer], dz, sums[layer][0])
         plain.column_sums(dz, sums[layer][1])
         if layer:
             da = spare[layer % 2, : n * widths[layer]].reshape(n, -1)
