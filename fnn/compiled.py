@@ -228,7 +228,8 @@ def drop_tiny(v: OutVector, least: Number) -> None:
         v[i] = zero if abs(v[i]) < least else v[i]
 
 
-# The optimizers' updates; they return how many sums of a new number and its gradient are not finite.
+# The optimizers' updates; they return how many sums of a new number and its gradient are not finite: s − s is then NaN,
+# which alone differs from itself.
 
 
 def sgd(w: Vector, g: Vector, rate: Number, w_new: OutVector) -> int:

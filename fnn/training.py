@@ -233,7 +233,7 @@ def train(
 def fold(
     run: TrainState, data: Dataset, validation: Dataset | None, every: Every, epochs: int = 1
 ) -> Iterator[TrainState]:
-    """What `train` is, after its checks; so many epochs are to be expected."""
+    """What `train` is, after its checks; by how many epochs are expected the kernels are chosen."""
     recipe, pool = run.recipe, Pool()
     count = batch_count(data, recipe.batch_size)
     kernels.choose(min(epochs, 10**9) * count * _numbers(run, len(data) / count))
