@@ -15,6 +15,8 @@ Array = NDArray[Any]
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))  # of parameters
+
 
 class Sparse(Protocol):
     """One of scipy's sparse arrays or matrices."""

@@ -15,17 +15,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fnn import plain
+from fnn.arrays import DTYPES, Array, Floats
 from fnn.buffers import empty
-
-Array = NDArray[Any]
-Floats = NDArray[np.floating[Any]]
 
 WORTH = 2e9  # numbers to go through by which the compiled loops make good the second that they take to load
 WIDE = 64  # columns from which NumPy finds a row's largest number sooner than a loop
-DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 TINY = {char: np.finfo(char).tiny for char in "fd"}
 GIVEN = "?bBhHiIlLqQfd"  # dtypes of x that the compiled gather reads
 

@@ -11,9 +11,7 @@ import attrs
 import numpy as np
 
 from fnn import checks
-from fnn.arrays import Floats, Spec, State, sealed
-
-DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+from fnn.arrays import DTYPES, Floats, Spec, State, sealed
 
 
 @attrs.frozen(cache_hash=True, repr=False)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fnn import dense, kernels
+from fnn.arrays import Array, Floats
 from fnn.buffers import empty
-from fnn.plain import Array, Floats
 
 
 class Stack:
