@@ -1,5 +1,7 @@
 """fnn: frozen records of parameters through pure functions, in NumPy."""
 
+from typing import TYPE_CHECKING
+
 from fnn.activations import (
     Activation,
     Elu,
@@ -30,28 +32,13 @@ from fnn.adam import (
     nadam_init,
     nadam_step,
 )
-from fnn.analysis import (
-    DecisionBoundary,
-    GradientCheck,
-    Summary,
-    check_grads,
-    decision_boundary,
-    saliency,
-    summary,
-)
-from fnn.arrayfiles import load_arrays
 from fnn.arrays import Array, Floats, Spec, State, digest, sealed
 from fnn.averages import Average, AverageState, average_init, average_step
-from fnn.data import load_csv, load_digits, load_openml
 from fnn.dataset import Batch, Dataset, batches
 from fnn.descent import Optimizer, init, step
-from fnn.diagnosis import Diagnosis, LayerHealth, diagnose
 from fnn.divergence import TrainingDiverged
 from fnn.evaluation import Evaluation, evaluate
-from fnn.files import load, load_run, save, save_run
-from fnn.findings import Finding
 from fnn.fitting import fit
-from fnn.idx import load_idx, load_idx_folder, load_mnist
 from fnn.initializers import (
     GlorotNormal,
     GlorotUniform,
@@ -67,17 +54,7 @@ from fnn.initializers import (
     Zeros,
 )
 from fnn.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
-from fnn.lbfgs import LBFGSRun, fit_lbfgs
 from fnn.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError
-from fnn.metrics import (
-    ClassificationReport,
-    Confusion,
-    ConfusionMatrix,
-    RegressionReport,
-    classification_report,
-    confusion_matrix,
-    regression_report,
-)
 from fnn.network import Network, init_params, mlp, pack_params
 from fnn.optimizers import (
     SGD,
@@ -103,10 +80,7 @@ from fnn.optimizers import (
 )
 from fnn.params import LayerParams, Layout, Params, Shapes
 from fnn.passes import forward, grads, loss, loss_and_grads, predict, predict_proba, project
-from fnn.preprocessing import ClassCounts, Standardizer, class_counts, class_weights, one_hot, standardize, standardizer
-from fnn.probabilities import Calibration, Mistakes, calibration, log_loss, mistakes, top_k_accuracy
 from fnn.randomness import Address, Key
-from fnn.reports import history_table, log_table
 from fnn.runs import EpochRecord, Monitor, Recipe, TrainState, start
 from fnn.schedules import (
     Constant,
@@ -121,11 +95,49 @@ from fnn.schedules import (
     Warmup,
 )
 from fnn.scores import accuracy, r2
-from fnn.specs import from_dict, to_dict
 from fnn.splits import kfold, split
-from fnn.tensorfile import ModelFileError
-from fnn.tracing import LayerTrace, Trace, trace
 from fnn.training import end_epoch, train, train_step
+
+if TYPE_CHECKING:
+    from fnn.analysis import (
+        DecisionBoundary,
+        GradientCheck,
+        Summary,
+        check_grads,
+        decision_boundary,
+        saliency,
+        summary,
+    )
+    from fnn.arrayfiles import load_arrays
+    from fnn.data import load_csv, load_digits, load_openml
+    from fnn.diagnosis import Diagnosis, LayerHealth, diagnose
+    from fnn.files import load, load_run, save, save_run
+    from fnn.findings import Finding
+    from fnn.idx import load_idx, load_idx_folder, load_mnist
+    from fnn.lbfgs import LBFGSRun, fit_lbfgs
+    from fnn.metrics import (
+        ClassificationReport,
+        Confusion,
+        ConfusionMatrix,
+        RegressionReport,
+        classification_report,
+        confusion_matrix,
+        regression_report,
+    )
+    from fnn.preprocessing import (
+        ClassCounts,
+        Standardizer,
+        class_counts,
+        class_weights,
+        one_hot,
+        standardize,
+        standardizer,
+    )
+    from fnn.probabilities import Calibration, Mistakes, calibration, log_loss, mistakes, top_k_accuracy
+    from fnn.reports import history_table, log_table
+    from fnn.specs import from_dict, to_dict
+    from fnn.tensorfile import ModelFileError
+    from fnn.tracing import LayerTrace, Trace, trace
 
 __all__ = [
     "MAE",
@@ -310,3 +322,6 @@ __all__ = [
     "train",
     "train_step",
 ]
+
+if not TYPE_CHECKING:
+    from fnn.later import __dir__, __getattr__

@@ -38,6 +38,22 @@ def test_it_loads_numpy_and_attrs_and_nothing_else_heavy() -> None:
     assert loaded - loaded_by("import numpy, attrs") == {"fnn"}
 
 
+def test_what_training_does_not_need_is_imported_when_asked_for() -> None:
+    program = """
+import json, sys, fnn
+def loaded(): return {name for name in sys.modules if name.startswith("fnn.")}
+before = loaded()
+assert {"save", "load_mnist"} <= set(dir(fnn)) and loaded() == before
+fnn.load_mnist, fnn.load_mnist
+after = loaded()
+try:
+    fnn.load_minst
+except AttributeError as error:
+    print(json.dumps([sorted(after - before), sorted(before & {"fnn.files", "fnn.idx"}), str(error)]))
+"""
+    assert in_a_new_process(program) == [["fnn.idx"], [], "module 'fnn' has no attribute 'load_minst'"]
+
+
 def test_figures_and_pictures_load_no_more_before_they_are_asked_for() -> None:
     assert loaded_by("from fnn import images, plots").isdisjoint(HEAVY)
 

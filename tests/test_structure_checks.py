@@ -87,12 +87,27 @@ FRONT = '"""Doc."""\nfrom fnn.losses import MSE, Huber\nfrom fnn.scores import a
         (FRONT + 'import sys\n__all__ = ["MSE", "Huber", "accuracy", "r2"]', ["line 4: neither an import"]),
         (FRONT + 'from os import path\n__all__ = ["MSE", "Huber", "accuracy", "r2"]', ["line 4: neither an import"]),
         ("import fnn.losses\n__all__ = []", ["no docstring"]),
+        ('"""Doc."""\nfrom fnn.idx import load_idx\n__all__ = ["load_idx"]', ["idx is imported at once", "what is"]),
+        (
+            '"""Doc."""\nif TYPE_CHECKING:\n    from fnn.scores import r2\n__all__ = ["r2"]',
+            ["scores is imported later"],
+        ),
+        (
+            '"""Doc."""\nif TYPE_CHECKING:\n    from fnn.idx import load_idx\n__all__ = ["load_idx"]',
+            ["what is imported"],
+        ),
     ],
 )
 def test_front_door(source: str, problems: list[str]) -> None:
-    found = front_violations(source)
+    found = front_violations(source, {})
     assert len(found) == len(problems)
     assert all(one.startswith(problem) for one, problem in zip(found, problems, strict=True))
+
+
+def test_a_front_door_with_rooms_for_later() -> None:
+    source = '"""Doc."""\nif TYPE_CHECKING:\n    from fnn.idx import a, b\n__all__ = ["a", "b"]'
+    assert front_violations(source, {"idx": "a b"}) == []
+    assert front_violations(source, {"idx": "a"}) == ["what is imported later is not what is imported for types"]
 
 
 def test_lines_of_code() -> None:
