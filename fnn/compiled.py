@@ -6,7 +6,6 @@ IEEE 754 rounds exactly. The annotations say which types they are compiled for; 
 
 from __future__ import annotations
 
-import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,26 +15,11 @@ Vector: TypeAlias = Any
 Matrix: TypeAlias = Any
 OutVector: TypeAlias = Any
 OutMatrix: TypeAlias = Any
-Given: TypeAlias = Any
 OutWide: TypeAlias = Any
 Indices: TypeAlias = Any
 Bits: TypeAlias = Any  # 16 each
 Number: TypeAlias = Any  # of the loop's dtype
 Count: TypeAlias = Any
-Flag: TypeAlias = Any
-
-
-def rows(x: Given, index: Indices, scale: Number, out: OutMatrix) -> None:
-    touched = 0.0  # one number of each cache line, so that the memory is asked for all of them at once
-    for i in range(out.shape[0]):
-        for j in range(0, x.shape[1], 64 // x.itemsize):
-            touched += x[min(max(index[i], 0), x.shape[0] - 1), j]
-    out[0, 0] = touched
-    for i in range(out.shape[0]):
-        row = min(max(index[i], 0), x.shape[0] - 1)
-        for j in range(out.shape[1]):
-            out[i, j] = x[row, j]
-            out[i, j] *= scale
 
 
 def add_bias(z: OutMatrix, bias: Vector) -> None:
@@ -226,108 +210,3 @@ def drop_tiny(v: OutVector, least: Number) -> None:
     zero = v.dtype.type(0)
     for i in range(len(v)):
         v[i] = zero if abs(v[i]) < least else v[i]
-
-
-# The optimizers' updates; they return how many sums of a new number and its gradient are not finite: s − s is then NaN,
-# which alone differs from itself.
-
-
-def sgd(w: Vector, g: Vector, rate: Number, w_new: OutVector) -> int:
-    odd = 0
-    for i in range(len(w)):
-        w_new[i] = w[i] - g[i] * rate
-        spread = w_new[i] + g[i]
-        odd += spread - spread != spread - spread
-    return odd
-
-
-def momentum(
-    w: Vector, g: Vector, v: Vector, rate: Number, mu: Number, nesterov: Flag, w_new: OutVector, v_new: OutVector
-) -> int:
-    odd = 0
-    for i in range(len(w)):
-        velocity = v[i] * mu + g[i]
-        v_new[i] = velocity
-        w_new[i] = w[i] - (velocity * mu + g[i] if nesterov else velocity) * rate
-        spread = w_new[i] + g[i]
-        odd += spread - spread != spread - spread
-    return odd
-
-
-def rmsprop(
-    w: Vector, g: Vector, v: Vector, rate: Number, decay: Number, fresh: Number, epsilon: Number,
-    w_new: OutVector, v_new: OutVector,
-) -> int:  # fmt: skip
-    odd = 0
-    for i in range(len(w)):
-        square = v[i] * decay + g[i] * g[i] * fresh
-        v_new[i] = square
-        w_new[i] = w[i] - g[i] / (math.sqrt(square) + epsilon) * rate
-        spread = w_new[i] + g[i]
-        odd += spread - spread != spread - spread
-    return odd
-
-
-def lion(
-    w: Vector, g: Vector, m: Vector, rate: Number, beta1: Number, fresh1: Number, beta2: Number, fresh2: Number,
-    keep: Number, w_new: OutVector, m_new: OutVector,
-) -> int:  # fmt: skip
-    zero, one = w.dtype.type(0), w.dtype.type(1)
-    odd = 0
-    for i in range(len(w)):
-        mean = m[i] * beta1 + g[i] * fresh1
-        m_new[i] = m[i] * beta2 + g[i] * fresh2
-        sign = one if mean > zero else -one if mean < zero else mean + zero
-        w_new[i] = w[i] * keep - sign * rate
-        spread = w_new[i] + g[i]
-        odd += spread - spread != spread - spread
-    return odd
-
-
-def adam(
-    w: Vector, g: Vector, m: Vector, v: Vector,
-    rate: Number, beta1: Number, fresh1: Number, beta2: Number, fresh2: Number, epsilon: Number, keep: Number,
-    w_new: OutVector, m_new: OutVector, v_new: OutVector,
-) -> int:  # fmt: skip
-    odd = 0
-    for i in range(len(w)):
-        mean = m[i] * beta1 + g[i] * fresh1
-        square = v[i] * beta2 + g[i] * g[i] * fresh2
-        m_new[i], v_new[i] = mean, square
-        w_new[i] = w[i] * keep - mean / (math.sqrt(square) + epsilon) * rate
-        spread = w_new[i] + g[i]
-        odd += spread - spread != spread - spread
-    return odd
-
-
-def nadam(
-    w: Vector, g: Vector, m: Vector, v: Vector,
-    rate: Number, beta1: Number, fresh1: Number, beta2: Number, fresh2: Number, epsilon: Number,
-    ahead: Number, now: Number, w_new: OutVector, m_new: OutVector, v_new: OutVector,
-) -> int:  # fmt: skip
-    odd = 0
-    for i in range(len(w)):
-        mean = m[i] * beta1 + g[i] * fresh1
-        square = v[i] * beta2 + g[i] * g[i] * fresh2
-        m_new[i], v_new[i] = mean, square
-        w_new[i] = w[i] - (mean * ahead + g[i] * now) / (math.sqrt(square) + epsilon) * rate
-        spread = w_new[i] + g[i]
-        odd += spread - spread != spread - spread
-    return odd
-
-
-def amsgrad(
-    w: Vector, g: Vector, m: Vector, v: Vector, most: Vector,
-    rate: Number, beta1: Number, fresh1: Number, beta2: Number, fresh2: Number, epsilon: Number,
-    w_new: OutVector, m_new: OutVector, v_new: OutVector, most_new: OutVector,
-) -> int:  # fmt: skip
-    odd = 0
-    for i in range(len(w)):
-        mean = m[i] * beta1 + g[i] * fresh1
-        square = v[i] * beta2 + g[i] * g[i] * fresh2
-        m_new[i], v_new[i] = mean, square
-        most_new[i] = square if square > most[i] or square != square else most[i]
-        w_new[i] = w[i] - mean / (math.sqrt(most_new[i]) + epsilon) * rate
-        spread = w_new[i] + g[i]
-        odd += spread - spread != spread - spread
-    return odd

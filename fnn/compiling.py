@@ -12,12 +12,11 @@ import numpy as np
 from fnn import compiled
 
 
-def compile_loop(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
+def compile_loop(name: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
     """The loop of that name for arrays of that dtype, from numba's cache on disk where it was compiled before."""
     import numba
 
     number, index = numba.from_dtype(dtype), numba.intp
-    data = numba.from_dtype(np.dtype(given)) if given else None
 
     def array(kind: Any, axes: int, *, out: bool = False) -> Any:
         return numba.types.Array(kind, axes, "C", readonly=not out)
@@ -29,25 +28,23 @@ def compile_loop(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., A
         "OutMatrix": array(number, 2, out=True),
         "Number": number,
         "OutWide": array(numba.float64, 1, out=True),
-        "Given": array(data, 2),
         "Indices": array(index, 1),
         "Bits": array(numba.uint16, 1),
         "Count": index,
-        "Flag": numba.boolean,
     }
     loop = getattr(compiled, name)
     returned = {"None": numba.void, "int": index, "float": numba.float64}[loop.__annotations__["return"]]
     of = returned(*(types[parameter.annotation] for parameter in signature(loop).parameters.values()))
-    return compile_as(of, loop)
+    made: Callable[..., Any] = compile_as(of, loop)
+    return made
 
 
-def compile_as(of: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_as(of: Any, function: Callable[..., Any], by: Any = None) -> Any:
     """The function compiled for one signature, on disk for the next time where a folder can be written to."""
     import numba
 
     # without the error model no loop that divides is vectorized
-    compiler: Callable[..., Any] = partial(numba.njit, of, nogil=True, error_model="numpy")
-    made: Callable[..., Any]
+    compiler = partial(by or numba.njit, of, nogil=True, error_model="numpy")
     try:
         made = compiler(cache=True)(function)
     except Exception:  # where there is no folder for its cache, or what is in it is damaged

@@ -76,9 +76,16 @@ def _run(name: str, dtype: np.dtype[Any], *args: Any, given: str = "") -> Any:
 def _find(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
     loop: Callable[..., Any] = getattr(plain, name)
     if _compiling and dtype in DTYPES:
-        from fnn.compiling import compile_loop
+        from fnn import compiled
 
-        loop = compile_loop(name, dtype, given)
+        if hasattr(compiled, name):
+            from fnn.compiling import compile_loop
+
+            loop = compile_loop(name, dtype)
+        else:
+            from fnn.threaded import compile_threaded
+
+            loop = compile_threaded(name, dtype, given)
     return _loops.setdefault((name, dtype.str, given), loop)
 
 
@@ -261,11 +268,9 @@ class Updated(tuple[Floats, ...]):
 
 def _update(name: str, vectors: tuple[Floats, ...], moments: int, *settings: float | bool) -> Updated:
     w = vectors[0]
-    number = w.dtype.type
-    scalars = [value if value is True or value is False else number(value) for value in settings]
     made = Updated([empty(w.shape, w.dtype) for _ in range(1 + moments)])
     made.g = vectors[1]
-    made.finite = not _run(name, w.dtype, *vectors, *scalars, *made)
+    made.finite = not _run(name, w.dtype, np.array(settings, w.dtype), *vectors, *made)
     return made
 
 

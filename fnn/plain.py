@@ -183,33 +183,36 @@ def drop_tiny(v: Floats, least: Any) -> None:
     v[np.abs(v) < least] = 0
 
 
-# The optimizers' updates of the whole vector w along g; they return whether numbers of either may not be finite.
+# The optimizers' updates of the whole vector w along g, by settings s of its dtype; they return whether numbers of
+# either may not be finite.
 
 
 def blockwise(loop: Callable[..., None]) -> Callable[..., bool]:
     """The loop over vectors, block by block."""
-    made = list(signature(loop).parameters).index("w_new")
+    made = list(signature(loop).parameters).index("w_new") - 1
 
     @wraps(loop)
-    def whole(*args: Any) -> bool:
-        for start in range(0, len(args[0]), BLOCK):
-            loop(*(arg[start : start + BLOCK] if isinstance(arg, np.ndarray) else arg for arg in args))
+    def whole(s: Floats, *vectors: Floats) -> bool:
+        for start in range(0, len(vectors[0]), BLOCK):
+            loop(s, *(vector[start : start + BLOCK] for vector in vectors))
         with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity spoil the product of w_new and g
-            return not math.isfinite(np.dot(args[made], args[1]))
+            return not math.isfinite(np.dot(vectors[made], vectors[1]))
 
     return whole
 
 
 @blockwise
-def sgd(w: Floats, g: Floats, rate: Any, w_new: Floats) -> None:
+def sgd(s: Floats, w: Floats, g: Floats, w_new: Floats) -> None:
     """w − rate · g."""
+    (rate,) = s
     np.multiply(g, rate, out=w_new)
     np.subtract(w, w_new, out=w_new)
 
 
 @blockwise
-def momentum(w: Floats, g: Floats, v: Floats, rate: Any, mu: Any, nesterov: bool, w_new: Floats, v_new: Floats) -> None:
+def momentum(s: Floats, w: Floats, g: Floats, v: Floats, w_new: Floats, v_new: Floats) -> None:
     """v' = mu · v + g, and w − rate · v', or with nesterov w − rate · (mu · v' + g)."""
+    rate, mu, nesterov = s
     np.multiply(v, mu, out=v_new)
     np.add(v_new, g, out=v_new)
     if nesterov:
@@ -222,20 +225,17 @@ def momentum(w: Floats, g: Floats, v: Floats, rate: Any, mu: Any, nesterov: bool
 
 
 @blockwise
-def rmsprop(
-    w: Floats, g: Floats, v: Floats, rate: Any, decay: Any, fresh: Any, epsilon: Any, w_new: Floats, v_new: Floats
-) -> None:
+def rmsprop(s: Floats, w: Floats, g: Floats, v: Floats, w_new: Floats, v_new: Floats) -> None:
     """v' = decay · v + fresh · g², and w − rate · g / (√v' + epsilon)."""
+    rate, decay, fresh, epsilon = s
     _add_square(v, decay, g, fresh, v_new, w_new)
     _descend(w, g, v_new, rate, epsilon, 1, w_new)
 
 
 @blockwise
-def lion(
-    w: Floats, g: Floats, m: Floats, rate: Any, beta1: Any, fresh1: Any, beta2: Any, fresh2: Any, keep: Any,
-    w_new: Floats, m_new: Floats,
-) -> None:  # fmt: skip
+def lion(s: Floats, w: Floats, g: Floats, m: Floats, w_new: Floats, m_new: Floats) -> None:
     """m' = beta2 · m + fresh2 · g, and keep · w − rate · sign(beta1 · m + fresh1 · g)."""
+    rate, beta1, fresh1, beta2, fresh2, keep = s
     _mix(m, beta1, g, fresh1, m_new, w_new)
     sign = np.sign(m_new)
     _mix(m, beta2, g, fresh2, m_new, w_new)
@@ -245,11 +245,10 @@ def lion(
 
 @blockwise
 def adam(
-    w: Floats, g: Floats, m: Floats, v: Floats,
-    rate: Any, beta1: Any, fresh1: Any, beta2: Any, fresh2: Any, epsilon: Any, keep: Any,
-    w_new: Floats, m_new: Floats, v_new: Floats,
+    s: Floats, w: Floats, g: Floats, m: Floats, v: Floats, w_new: Floats, m_new: Floats, v_new: Floats
 ) -> None:  # fmt: skip
     """m' = beta1 · m + fresh1 · g, v' = beta2 · v + fresh2 · g², and keep · w − rate · m' / (√v' + epsilon)."""
+    rate, beta1, fresh1, beta2, fresh2, epsilon, keep = s
     _mix(m, beta1, g, fresh1, m_new, w_new)
     _add_square(v, beta2, g, fresh2, v_new, w_new)
     _descend(w, m_new, v_new, rate, epsilon, keep, w_new)
@@ -257,11 +256,10 @@ def adam(
 
 @blockwise
 def nadam(
-    w: Floats, g: Floats, m: Floats, v: Floats,
-    rate: Any, beta1: Any, fresh1: Any, beta2: Any, fresh2: Any, epsilon: Any, ahead: Any, now: Any,
-    w_new: Floats, m_new: Floats, v_new: Floats,
+    s: Floats, w: Floats, g: Floats, m: Floats, v: Floats, w_new: Floats, m_new: Floats, v_new: Floats
 ) -> None:  # fmt: skip
     """Adam's, with ahead · m' + now · g in place of m'."""
+    rate, beta1, fresh1, beta2, fresh2, epsilon, ahead, now = s
     _mix(m, beta1, g, fresh1, m_new, w_new)
     _add_square(v, beta2, g, fresh2, v_new, w_new)
     _descend(w, ahead * m_new + now * g, v_new, rate, epsilon, 1, w_new)
@@ -269,11 +267,11 @@ def nadam(
 
 @blockwise
 def amsgrad(
-    w: Floats, g: Floats, m: Floats, v: Floats, most: Floats,
-    rate: Any, beta1: Any, fresh1: Any, beta2: Any, fresh2: Any, epsilon: Any,
+    s: Floats, w: Floats, g: Floats, m: Floats, v: Floats, most: Floats,
     w_new: Floats, m_new: Floats, v_new: Floats, most_new: Floats,
 ) -> None:  # fmt: skip
     """Adam's, with the largest v' so far in place of v'."""
+    rate, beta1, fresh1, beta2, fresh2, epsilon = s
     _mix(m, beta1, g, fresh1, m_new, w_new)
     _add_square(v, beta2, g, fresh2, v_new, w_new)
     np.maximum(most, v_new, out=most_new)

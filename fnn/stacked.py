@@ -7,9 +7,7 @@ is used, for it imports numba.
 
 from __future__ import annotations
 
-import ctypes
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numba
@@ -17,7 +15,7 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.extending import intrinsic
 
-from fnn import dense
+from fnn import blas, dense
 from fnn.compiling import compile_as
 
 ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
@@ -111,12 +109,8 @@ def _backward(
 def compiled(char: str) -> tuple[Any, Any, int] | None:
     """Forward, backward and the address of gemm, for numbers of that dtype; None where NumPy's products are others."""
     dtype = np.dtype(char)
-    # a name is looked for in what the library was linked to as well
-    library = ctypes.CDLL(str(import_module("numpy._core._multiarray_umath").__file__))
-    letter = {"f": "s", "d": "d"}[char]
-    found = [getattr(library, name.format(letter)) for name in NAMES if hasattr(library, name.format(letter))]
-    address = ctypes.cast(found[0], ctypes.c_void_p).value if found else None
-    if address is None:
+    address = blas.address(*(name.format({"f": "s", "d": "d"}[char]) for name in NAMES))
+    if not address:
         return None
     number, whole = numba.from_dtype(dtype), numba.intp
 
