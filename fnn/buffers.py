@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 FREE = 2  # who asks counts as one, and the pool's list as the other
 MOST = 16  # arrays of one shape; of those that a caller keeps no more are remembered
+LINE = 64  # bytes of a cache line: numbers that begin with one are gone through a few per cent sooner
 LARGE = 1 << 14  # numbers; smaller arrays are sooner made than found
 
 
@@ -23,19 +24,24 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._arrays: dict[Any, list[NDArray[Any]]] = {}
+        self._arrays: dict[Any, list[tuple[NDArray[Any], int]]] = {}
         self._outer: Pool | None = None
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """An array of that shape and dtype whose numbers are of no account."""
-        arrays = self._arrays.setdefault((shape, dtype.str), [])
+        arrays = self._arrays.setdefault((shape, dtype), [])
         for i in range(len(arrays)):
-            if sys.getrefcount(arrays[i]) == FREE:
-                arrays[i].flags.writeable = True
-                return arrays[i]
-        array: NDArray[Any] = np.empty(shape, dtype)
-        arrays.append(array)
-        del arrays[:-MOST]
+            if sys.getrefcount(arrays[i][0]) == FREE:  # every view has it for its base
+                owner, start = arrays[i]
+                break
+        else:
+            owner = np.empty(math.prod(shape) + LINE // dtype.itemsize, dtype)
+            start = -owner.ctypes.data % LINE // dtype.itemsize
+            arrays.append((owner, start))
+            del arrays[:-MOST]
+        owner.flags.writeable = True
+        array = owner[start : start + math.prod(shape)].reshape(shape)
+        owner.flags.writeable = False  # whoever seals the array need not copy it
         return array
 
     def __enter__(self) -> None:

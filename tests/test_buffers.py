@@ -39,6 +39,19 @@ def test_what_holds_an_array_keeps_it(hold: object) -> None:
     assert place in {array.ctypes.data for array in others}
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_array_begins_with_a_cache_line_and_can_be_sealed(dtype: type) -> None:
+    with Pool():
+        for shape in ((LARGE,), (LARGE + 1,), (3, LARGE)):
+            array = empty(shape, np.dtype(dtype))
+            assert (array.shape, array.dtype) == (shape, dtype)
+            assert array.ctypes.data % buffers.LINE == 0
+            assert array.flags.c_contiguous
+            array[...] = 1
+            array.flags.writeable = False
+            assert fnn.sealed(array) is array
+
+
 def test_another_shape_or_dtype_is_another_array() -> None:
     with Pool():
         place = empty((2, LARGE), F).ctypes.data
