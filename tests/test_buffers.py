@@ -44,7 +44,8 @@ def test_an_array_begins_with_a_cache_line_and_can_be_sealed(dtype: type) -> Non
     with Pool():
         for shape in ((LARGE,), (LARGE + 1,), (3, LARGE)):
             array = empty(shape, np.dtype(dtype))
-            assert (array.shape, array.dtype) == (shape, dtype)
+            assert array.shape == shape
+            assert array.dtype == dtype
             assert array.ctypes.data % buffers.LINE == 0
             assert array.flags.c_contiguous
             array[...] = 1
