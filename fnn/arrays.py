@@ -89,8 +89,8 @@ def _shown(value: object) -> str:
 
 
 @cache
-def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in attrs.fields(kind))
+def _setters(kind: Any) -> tuple[Callable[[object, Any], None], ...]:
+    return tuple(vars(kind)[field.name].__set__ for field in attrs.fields(kind))
 
 
 class State:
@@ -111,10 +111,10 @@ class State:
     def made(cls, *values: Any) -> Self:
         """The record of just these values, which were made for it: nothing is asked of them, and arrays are frozen."""
         self = object.__new__(cls)
-        for name, value in zip(_fields(cls), values, strict=True):  # type: ignore[arg-type]  # a class is hashable
+        for place, value in zip(_setters(cls), values, strict=True):  # type: ignore[arg-type]  # a class is hashable
             if type(value) is np.ndarray:
-                value.flags.writeable = False
-            object.__setattr__(self, name, value)
+                value.setflags(write=False)
+            place(self, value)
         return self
 
     def __repr__(self) -> str:
