@@ -16,11 +16,12 @@ from fnn.activations import Activation
 from fnn.arrays import Array, Floats, Ints
 from fnn.buffers import empty
 from fnn.dataset import Dataset
-from fnn.layers import Dense, Layer
+from fnn.layers import Dense, Dropout, Layer
 from fnn.network import Network
 from fnn.params import LayerParams, Params
 from fnn.randomness import Key
 from fnn.regularizers import penalty
+from fnn.stacks import Tower
 
 Seen = dict[int, Floats] | None  # is told the derivative by each layer's z
 TILE = 2048  # rows that go through the network at once where nothing has to be kept
@@ -100,8 +101,8 @@ def run_forward(network: Network, params: Params, x: Floats, key: Key | None) ->
 
 def outputs(network: Network, params: Params, x: Floats) -> Layered | Output:
     """Inference: one pass of which only the end is kept."""
-    if network.relus is not None and type(x) is np.ndarray:
-        z = dense.last_z(x, params.layers, network.relus)
+    if network.tower is not None and type(x) is np.ndarray:
+        z = dense.last_z(x, [params.layers[i] for i in network.tower.places], network.tower.relus)
         return Output(z, _value(network.layers[-1].activation, z))
     for index in range(len(network.layers)):
         last = _through(network, params, x, None, index)
@@ -175,12 +176,14 @@ def penalties(network: Network, params: Params) -> float:
 
 def backprop(network: Network, params: Params, batch: Prepared, key: Key | None) -> Backprop:
     """One pass forward and one back."""
-    stack = stacks.stack(batch.x, params.vector, network.widths, network.relus)
-    if stack is None:
+    tower = network.tower
+    stack = None if tower is None else stacks.stack(batch.x, params.vector, tower)
+    if tower is None or stack is None or (key is None and True in tower.drops):
         passed = run_forward(network, params, batch.x, key)
         loss = mean_loss(network, passed[-1], batch)  # while the logits are in the cache
         return Backprop(loss, passed[-1].a, gradient(network, params, passed, batch))
-    work, z = stack.forward(batch.x, params.vector)
+    masks = _masks(network, tower, key, len(batch.x), params.dtype)
+    work, z = stack.forward(batch.x, params.vector, masks)
     right = None
     if network.plain_cross_entropy and batch.sample_weight is None and batch.y.ndim == 1:
         a, loss, dz, right = network.plain_cross_entropy.mean_from_logits(z, batch.y)
@@ -188,9 +191,22 @@ def backprop(network: Network, params: Params, batch: Prepared, key: Key | None)
         a = _value(network.layers[-1].activation, z)
         loss = mean_loss(network, Output(z, a), batch)
         dz = _output_delta(network, Output(z, a), batch)
-    vector = stack.backward(batch.x, params.vector, work, dz)
+    vector = stack.backward(batch.x, params.vector, masks, work, dz)
     _add_penalties(network, params, vector)
     return Backprop(loss, a, Params.made(params.layout, vector, params.running), right)
+
+
+def _masks(network: Network, tower: Tower, key: Key | None, n: int, dtype: np.dtype[Any]) -> Floats:
+    """What the dropout layers multiply by, one after the other."""
+    drawn = [
+        (p + 1, n * width) for p, width, drops in zip(tower.places, tower.widths[1:], tower.drops, strict=True) if drops
+    ]
+    masks, at = empty((sum(numbers for _, numbers in drawn),), dtype), 0
+    for index, numbers in drawn:
+        layer = cast(Dropout, network.layers[index])
+        layer.mask(cast(Key, key), index, masks[at : at + numbers])
+        at += numbers
+    return masks
 
 
 def gradient(network: Network, params: Params, passed: list[Layered], batch: Prepared, seen: Seen = None) -> Params:

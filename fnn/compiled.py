@@ -140,12 +140,10 @@ def total(a: Vector) -> float:
     return total
 
 
-def dropout(x: Matrix, bits: Bits, drop: Count, scale: Number, mask: OutMatrix, out: OutMatrix) -> None:
-    zero, columns = x.dtype.type(0), x.shape[1]
-    for i in range(x.shape[0]):
-        for j in range(columns):
-            mask[i, j] = scale if bits[i * columns + j] >= drop else zero
-            out[i, j] = x[i, j] * mask[i, j]
+def mask(bits: Bits, drop: Count, scale: Number, out: OutVector) -> None:
+    zero = out.dtype.type(0)
+    for i in range(len(out)):
+        out[i] = scale if bits[i] >= drop else zero
 
 
 def wide_sums(a: Matrix, out: OutWide) -> None:

@@ -41,28 +41,48 @@ def _outputs(work: Floats, n: int, widths: tuple[int, ...]) -> list[Floats]:
     return [work[at:end].reshape(n, -1) for at, end in pairwise(ends[1:])]
 
 
-def forward(x: Floats, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...], work: Floats) -> None:
+def _masked(masks: Floats, n: int, widths: tuple[int, ...], drops: tuple[bool, ...]) -> list[Floats | None]:
+    """Each layer's mask, where it has one."""
+    views: list[Floats | None] = []
+    at = 0
+    for units, drop in zip(widths[1:], drops, strict=True):
+        views.append(masks[at : at + n * units].reshape(n, units) if drop else None)
+        at += n * units * drop
+    return views
+
+
+def forward(
+    x: Floats, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...], drops: tuple[bool, ...],
+    masks: Floats, work: Floats,
+) -> None:  # fmt: skip
     """Write each dense layer's outputs into `work`; the last layer's are before its activation."""
-    for (weight, bias), z, is_relu in zip(_layers(vector, widths), _outputs(work, len(x), widths), relus, strict=True):
+    layers, outputs = _layers(vector, widths), _outputs(work, len(x), widths)
+    for (weight, bias), z, is_relu, mask in zip(
+        layers, outputs, relus, _masked(masks, len(x), widths, drops), strict=True
+    ):
         np.matmul(x, weight, out=z)
         np.add(z, bias, out=z)
         if is_relu:
             np.maximum(z, np.zeros(z.shape[1:], z.dtype), out=z)
+        if mask is not None:
+            np.multiply(z, mask, out=z)
         x = z
 
 
 def backward(
-    x: Floats, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...], work: Floats, dz: Floats,
-    spare: Floats, g: Floats,
+    x: Floats, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...], drops: tuple[bool, ...],
+    masks: Floats, work: Floats, dz: Floats, spare: Floats, g: Floats,
 ) -> None:  # fmt: skip
     """Write the gradient into g, from the derivative by the last z; `spare` has two rows for the others'."""
     weights, sums, n = _layers(vector, widths), _layers(g, widths), len(x)
-    inputs = [x, *_outputs(work, n, widths)]
+    inputs, kept = [x, *_outputs(work, n, widths)], _masked(masks, n, widths, drops)
     for layer in reversed(range(len(weights))):
         plain.weight_gradient(inputs[layer], dz, sums[layer][0])
         plain.column_sums(dz, sums[layer][1])
         if layer:
             da = spare[layer % 2, : n * widths[layer]].reshape(n, -1)
-            dz = np.matmul(dz, weights[layer][0].T, out=da)
+            dz, mask = np.matmul(dz, weights[layer][0].T, out=da), kept[layer - 1]
+            if mask is not None:
+                np.multiply(da, mask, out=da)
             if relus[layer - 1]:
                 np.multiply(da, inputs[layer] > 0, out=da)

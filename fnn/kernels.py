@@ -194,11 +194,9 @@ def total(a: Floats) -> float:
     return float(_run("total", a.dtype, a))
 
 
-def dropout(x: Floats, bits: Array, drop: int, scale: float) -> tuple[Floats, Floats]:
-    """x times a mask, and the mask: `scale` where the bits are at least `drop`, else 0."""
-    out, mask = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
-    _run("dropout", x.dtype, x, bits, drop, x.dtype.type(scale), mask, out)
-    return out, mask
+def mask(bits: Array, drop: int, scale: float, out: Floats) -> None:
+    """`scale` where the bits are at least `drop`, else 0."""
+    _run("mask", out.dtype, bits, drop, out.dtype.type(scale), out)
 
 
 def less_row(a: Floats, row: Floats) -> Floats:

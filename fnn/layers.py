@@ -16,6 +16,7 @@ import numpy as np
 from fnn import checks, kernels, plain, settings
 from fnn.activations import RECTIFIERS, Activation, Identity, resolve_activation, valid_activation
 from fnn.arrays import Floats, Spec
+from fnn.buffers import empty
 from fnn.initializers import (
     GlorotUniform,
     HeNormal,
@@ -166,8 +167,14 @@ class Dropout(Spec):
     def forward(self, p: LayerParams, x: Floats, key: Key | None, index: int) -> tuple[Floats, Floats | None]:
         if key is None:
             return x, None
+        kept = empty(x.shape, x.dtype)
+        self.mask(key, index, kept.reshape(-1))
+        return x * kept, kept
+
+    def mask(self, key: Key, index: int, out: Floats) -> None:
+        """Write what the layer of that index multiplies by: 0, or one over the fraction kept."""
         at = Address(key.seed, DROPOUT, (key.epoch, key.batch, index))
-        return kernels.dropout(x, bits16(at, x.size), self._drop, 2**16 / (2**16 - self._drop))
+        kernels.mask(bits16(at, len(out)), self._drop, 2**16 / (2**16 - self._drop), out)
 
     def backward(self, p: LayerParams, kept: Floats | None, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
         return dz if kept is None else dz * kept

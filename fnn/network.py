@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from fnn import checks, settings
 from fnn.activations import ACTIVATIONS, Activation, ActivationName, Identity, Relu, Sigmoid, Softmax
 from fnn.arrays import Array, Spec, freeze
-from fnn.layers import Dense, Layer
+from fnn.layers import Dense, Dropout, Layer
 from fnn.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -25,6 +25,7 @@ from fnn.losses import (
     valid_loss,
 )
 from fnn.params import Layout, Params, Shapes
+from fnn.stacks import Tower
 
 OURS = {type(activation) for activation in ACTIVATIONS.values()}
 Answers = Literal["classes", "yes or no", "values"]
@@ -152,12 +153,17 @@ class Network(Spec):
         return tuple((i, layer) for i, layer in self.dense if layer.l1 or layer.l2)
 
     @cached_property
-    def relus(self) -> tuple[bool, ...] | None:
-        """Which layers are relu, where all are dense and every hidden activation is relu or the identity; else None."""
-        *hidden, last = self.layers
-        simple = all(type(layer) is Dense and type(layer.activation) in (Relu, Identity) for layer in hidden)
-        relus = [type(layer.activation) is Relu for layer in hidden]
-        return (*relus, False) if simple and type(last) is Dense else None
+    def tower(self) -> Tower | None:
+        """The layers where they are dense, each but the last relu or the identity, with dropout or not; else None."""
+        places = [index for index, layer in enumerate(self.layers) if type(layer) is Dense]
+        after = [self.layers[i + 1] if i + 1 < len(self.layers) else None for i in places]
+        drops = [type(layer) is Dropout for layer in after]
+        hidden = [type(self.layers[i].activation) for i in places[:-1]]
+        if len(places) + sum(drops[:-1]) < len(self.layers) or not {*hidden} <= {Relu, Identity}:
+            return None
+        relus = [kind is Relu for kind in hidden]
+        widths = (self.inputs, *(self.widths[i + 1] for i in places))
+        return Tower(tuple(places), widths, (*relus, False), tuple(drops))
 
     @cached_property
     def limits(self) -> tuple[tuple[int, float], ...]:

@@ -126,10 +126,9 @@ def total(a: Floats) -> float:
     return float(np.add.accumulate(a, dtype=np.float64)[-1]) + 0.0
 
 
-def dropout(x: Floats, bits: Array, drop: int, scale: Any, mask: Floats, out: Floats) -> None:
-    """Write scale where the bits are at least `drop`, else 0; and x times that."""
-    np.multiply((bits >= drop).reshape(x.shape), scale, out=mask)
-    np.multiply(x, mask, out=out)
+def mask(bits: Array, drop: int, scale: Any, out: Floats) -> None:
+    """Scale where the bits are at least `drop`, else 0."""
+    np.multiply(bits >= drop, scale, out=out)
 
 
 def wide_sums(a: Floats, out: Floats) -> None:

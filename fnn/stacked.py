@@ -51,10 +51,10 @@ def _calling(
 _gemm: Any = intrinsic(_calling)
 
 
-def _forward(gemm: int, x: Any, vector: Any, widths: Any, relus: Any, work: Any) -> None:
+def _forward(gemm: int, x: Any, vector: Any, widths: Any, relus: Any, drops: Any, masks: Any, work: Any) -> None:
     """Write each layer's outputs into `work`, one after the other; the last layer's are before its activation."""
     n, size, one, zero = x.shape[0], vector.itemsize, vector.dtype.type(1), vector.dtype.type(0)
-    a, at, to = x.ctypes.data, 0, 0
+    a, at, to, masked = x.ctypes.data, 0, 0, 0
     for layer in range(len(relus)):
         inputs, units = widths[layer], widths[layer + 1]
         out = work.ctypes.data + to * size
@@ -71,15 +71,22 @@ def _forward(gemm: int, x: Any, vector: Any, widths: Any, relus: Any, work: Any)
             for i in range(n):
                 for j in range(units):
                     z[i, j] += bias[j]
+        if drops[layer]:
+            mask = masks[masked : masked + n * units].reshape(n, units)
+            for i in range(n):
+                for j in range(units):
+                    z[i, j] *= mask[i, j]
+            masked += n * units
         a, at, to = out, at + inputs * units + units, to + n * units
 
 
 def _backward(
-    gemm: int, x: Any, vector: Any, widths: Any, relus: Any, work: Any, delta: Any, spare: Any, g: Any
-) -> None:
+    gemm: int, x: Any, vector: Any, widths: Any, relus: Any, drops: Any, masks: Any, work: Any, delta: Any,
+    spare: Any, g: Any,
+) -> None:  # fmt: skip
     """Write the gradient into g, from `delta`, the derivative by the last z; `spare` has two rows for the others'."""
     n, size, one, zero = x.shape[0], vector.itemsize, vector.dtype.type(1), vector.dtype.type(0)
-    at, to = len(vector), len(work) - delta.size
+    at, to, masked = len(vector), len(work) - delta.size, len(masks)
     for last in range(len(relus)):
         layer = len(relus) - 1 - last
         inputs, units = widths[layer], widths[layer + 1]
@@ -97,6 +104,12 @@ def _backward(
             da = spare[layer % 2, : n * inputs].reshape(n, inputs)
             weight = vector.ctypes.data + at * size
             _gemm(gemm, one, AS_IT_IS, TRANSPOSED, n, inputs, units, dz, units, weight, units, da.ctypes.data, inputs)
+            if drops[layer - 1]:
+                masked -= n * inputs
+                mask = masks[masked : masked + n * inputs].reshape(n, inputs)
+                for i in range(n):
+                    for j in range(inputs):
+                        da[i, j] *= mask[i, j]
             if relus[layer - 1]:
                 before = work[to : to + n * inputs].reshape(n, inputs)
                 for i in range(n):
@@ -117,7 +130,8 @@ def compiled(char: str) -> tuple[Any, Any, int] | None:
     def array(kind: Any, axes: int, *, out: bool = False) -> Any:
         return numba.types.Array(kind, axes, "C", readonly=not out)
 
-    inputs = (whole, array(number, 2), array(number, 1), array(whole, 1), array(numba.boolean, 1))
+    flags = array(numba.boolean, 1)
+    inputs = (whole, array(number, 2), array(number, 1), array(whole, 1), flags, flags, array(number, 1))
     flat, matrix = array(number, 1, out=True), array(number, 2, out=True)
     forward = compile_as(numba.void(*inputs, flat), _forward)
     backward = compile_as(numba.void(*inputs, flat, matrix, matrix, flat), _backward)
@@ -128,11 +142,11 @@ def compiled(char: str) -> tuple[Any, Any, int] | None:
 def _one_pass(calls: tuple[Any, ...], dtype: np.dtype[Any]) -> bytes:
     """The bytes of a pass through two layers."""
     forward, backward, *gemm = calls
-    n, widths, relus = 7, (19, 9, 5), (True, False)
-    shapes = (np.array(widths), np.array(relus)) if gemm else (widths, relus)
+    n, widths, relus, drops = 7, (19, 9, 5), (True, False), (True, False)
+    shapes = (np.array(widths), np.array(relus), np.array(drops)) if gemm else (widths, relus, drops)
     drawn = np.random.default_rng(0).standard_normal(1000).astype(dtype)
     x, vector, dz = drawn[: n * 19].reshape(n, 19), drawn[: 19 * 9 + 9 + 9 * 5 + 5], drawn[-n * 5 :].reshape(n, 5)
     work, spare, g = np.empty(n * (9 + 5), dtype), np.empty((2, n * 9), dtype), np.empty_like(vector)
-    forward(*gemm, x, vector, *shapes, work)
-    backward(*gemm, x, vector, *shapes, work, dz, spare, g)
+    forward(*gemm, x, vector, *shapes, drawn[: n * 9], work)
+    backward(*gemm, x, vector, *shapes, drawn[: n * 9], work, dz, spare, g)
     return work.tobytes() + g.tobytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,44 +13,56 @@ from fnn.arrays import Array, Floats
 from fnn.buffers import empty
 
 
+class Tower(NamedTuple):
+    """Dense layers one upon the other: where they are among all layers, their widths, and what comes after each."""
+
+    places: tuple[int, ...]
+    widths: tuple[int, ...]
+    relus: tuple[bool, ...]
+    drops: tuple[bool, ...]
+
+
 class Stack:
     """Dense layers, forward and back at once; the bits are those of layer by layer."""
 
-    def __init__(self, widths: tuple[int, ...], relus: tuple[bool, ...], calls: tuple[Any, Any, Any] | None) -> None:
+    def __init__(self, tower: Tower, calls: tuple[Any, Any, Any] | None) -> None:
         self._forward: Callable[..., None]
         self._backward: Callable[..., None]
         self._gemm: list[int]
         self._forward, self._backward, *self._gemm = calls or (dense.forward, dense.backward)
-        self._shapes: tuple[Any, Any] = (np.array(widths), np.array(relus)) if calls else (widths, relus)
+        _, widths, *flags = tower
+        self._shapes: tuple[Any, ...] = (widths, *flags)
+        if calls:
+            self._shapes = tuple(np.array(part) for part in self._shapes)
         self._units, self._most, self._outputs = sum(widths[1:]), max(widths[1:]), widths[-1]
 
-    def forward(self, x: Floats, vector: Floats) -> tuple[Floats, Floats]:
+    def forward(self, x: Floats, vector: Floats, masks: Floats) -> tuple[Floats, Floats]:
         """All that the layers make of x, and the part of it that is the last z."""
         n = len(x)
         work = empty((n * self._units,), vector.dtype)
-        self._forward(*self._gemm, x, vector, *self._shapes, work)
+        self._forward(*self._gemm, x, vector, *self._shapes, masks, work)
         return work, work[-n * self._outputs :].reshape(n, self._outputs)
 
-    def backward(self, x: Floats, vector: Floats, work: Floats, dz: Floats) -> Floats:
+    def backward(self, x: Floats, vector: Floats, masks: Floats, work: Floats, dz: Floats) -> Floats:
         """The gradient's vector, from the derivative by the last z."""
         spare, g = empty((2, len(x) * self._most), vector.dtype), empty(vector.shape, vector.dtype)
-        self._backward(*self._gemm, x, vector, *self._shapes, work, dz, spare, g)
+        self._backward(*self._gemm, x, vector, *self._shapes, masks, work, dz, spare, g)
         return g
 
 
 @lru_cache(maxsize=64)
-def _stack(widths: tuple[int, ...], relus: tuple[bool, ...], char: str, *, compiling: bool) -> Stack:
-    if not compiling or min(widths) < 2:  # NumPy makes a product by a vector in another way
-        return Stack(widths, relus, None)
+def _stack(tower: Tower, char: str, *, compiling: bool) -> Stack:
+    if not compiling or min(tower.widths) < 2:  # NumPy makes a product by a vector in another way
+        return Stack(tower, None)
     from fnn.stacked import compiled
 
-    return Stack(widths, relus, compiled(char))
+    return Stack(tower, compiled(char))
 
 
-def stack(x: Array, vector: Floats, widths: tuple[int, ...], relus: tuple[bool, ...] | None) -> Stack | None:
-    """What takes x through dense layers at once; None for other layers, sparse rows and another dtype."""
-    if relus is None or type(x) is not np.ndarray or x.dtype != vector.dtype:
+def stack(x: Array, vector: Floats, tower: Tower) -> Stack | None:
+    """What takes x through dense layers at once; None for sparse rows and another dtype."""
+    if type(x) is not np.ndarray or x.dtype != vector.dtype:
         return None
     known = x.flags.c_contiguous and x.flags.aligned and vector.flags.aligned
     compiling = kernels._compiling and known and len(x) > 1
-    return _stack(widths, relus, vector.dtype.char, compiling=compiling)
+    return _stack(tower, vector.dtype.char, compiling=compiling)

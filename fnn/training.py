@@ -78,7 +78,7 @@ def advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]
     """The run after a step on what was prepared; the batch is only made when something went wrong with it."""
     network = run.recipe.network
     kernels.worked(_numbers(run, len(prepared.y)))
-    key = run.key if network.relus is None else None  # dense layers draw nothing
+    key = None if network.tower and not any(network.tower.drops) else run.key  # dense layers draw nothing
     result = backprop(network, run.params, prepared, key)
     fine, params, optimizer_state = math.isfinite(result.loss), run.params, None
     if fine:

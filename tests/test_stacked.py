@@ -14,7 +14,9 @@ import fnn
 from fnn import kernels, stacks
 from fnn.activations import ActivationName
 from fnn.arrays import Array
+from fnn.layers import Layer
 from fnn.losses import LossName
+from fnn.stacks import Tower
 
 ENDS: list[tuple[ActivationName, LossName]] = [
     ("softmax", "cross_entropy"),
@@ -50,6 +52,8 @@ def in_turn(monkeypatch: pytest.MonkeyPatch, compute: Any) -> list[Any]:
     weighted=st.booleans(),
     shares=st.booleans(),
     l2=st.sampled_from([0.0, 0.1]),
+    drops=st.lists(st.sampled_from([None, None, 0.0, 0.3]), min_size=5, max_size=5),
+    key=st.sampled_from([None, fnn.Key(1, 2, 3)]),
     seed=st.integers(0, 99),
 )
 def test_the_same_bits(
@@ -61,11 +65,17 @@ def test_the_same_bits(
     weighted: bool,
     shares: bool,
     l2: float,
+    drops: list[float | None],
+    key: fnn.Key | None,
     seed: int,
 ) -> None:
     output, loss = end
     widths[-1] += output == "softmax"
-    hidden = [fnn.Dense(units, activation, l2=l2) for units in widths[1:-1]]
+    hidden: list[Layer] = []
+    for units, rate in zip(widths[1:-1], drops, strict=False):
+        hidden.append(fnn.Dense(units, activation, l2=l2))
+        if rate is not None:
+            hidden.append(fnn.Dropout(rate))
     network = fnn.Network(widths[0], (*hidden, fnn.Dense(widths[-1], output, l2=l2)), loss=loss)
     random = np.random.default_rng(seed)
     x = random.standard_normal((n, widths[0]))
@@ -75,7 +85,7 @@ def test_the_same_bits(
     w = random.random(n) + 0.1 if weighted else None
     params = fnn.init_params(network, seed, dtype)
     with pytest.MonkeyPatch.context() as patch:
-        found = in_turn(patch, lambda: fnn.loss_and_grads(network, params, x, y, w))
+        found = in_turn(patch, lambda: fnn.loss_and_grads(network, params, x, y, w, key=key))
     digests = {(value.hex(), fnn.digest(g)) for value, g in found}
     assert len(digests) == 1
 
@@ -91,6 +101,7 @@ def test_a_run_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     for network in (
         fnn.mlp(30, 20, 9, 7, input_scale=1 / 255),
+        fnn.Network(30, (fnn.Dense(20, "relu"), fnn.Dropout(0.2), fnn.Dense(7, "softmax")), loss="cross_entropy"),
         fnn.Network(30, (*layers, fnn.Dense(7, "softmax")), loss="cross_entropy", input_scale=1 / 255),
     ):
         for optimizer in (
@@ -110,7 +121,7 @@ def test_what_is_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     x, v = np.ones((4, 3), np.float32), np.ones(99, np.float32)
 
     def compiled(x: Array, *widths: int) -> bool:
-        stack = stacks.stack(x, v, widths, (True, False))
+        stack = stacks.stack(x, v, Tower((0, 1), widths, (True, False), (False, False)))
         assert stack is not None
         return bool(stack._gemm)
 
@@ -118,8 +129,7 @@ def test_what_is_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not compiled(np.asfortranarray(x), 3, 5, 2)
     assert not compiled(x[:1], 3, 5, 2)
     assert not compiled(x, 3, 1, 2)
-    assert stacks.stack(x.astype(np.float64), v, (3, 5, 2), (True, False)) is None
-    assert stacks.stack(x, v, (3, 5, 2), None) is None
+    assert stacks.stack(x.astype(np.float64), v, Tower((0,), (3, 2), (False,), (False,))) is None
     monkeypatch.setattr(kernels, "_compiling", False)
     assert not compiled(x, 3, 5, 2)
 
@@ -134,15 +144,26 @@ def test_which_losses_are_made_at_once() -> None:
 
 
 def test_which_networks_are_stacked() -> None:
-    assert fnn.mlp(3, 4, 5, 2).relus == (True, True, False)
-    assert fnn.mlp(3, 4, 5, 2, activation="identity").relus == (False, False, False)
-    assert fnn.mlp(3, 2).relus == (False,)
-    assert fnn.mlp(3, 4, 2, activation="tanh").relus is None
-    relu = fnn.Dense(2, "relu")
-    assert fnn.Network(3, (relu,), loss="mse").relus == (False,)
-    for layer in (fnn.Dropout(0.5), fnn.BatchNorm("relu"), fnn.LayerNorm()):
-        assert fnn.Network(3, (layer, relu), loss="mse").relus is None
-        assert fnn.Network(3, (relu, layer), loss="mse").relus is None
+    no = (False, False, False)
+    assert fnn.mlp(3, 4, 5, 2).tower == Tower((0, 1, 2), (3, 4, 5, 2), (True, True, False), no)
+    assert fnn.mlp(3, 4, 5, 2, activation="identity").tower == Tower((0, 1, 2), (3, 4, 5, 2), no, no)
+    assert fnn.mlp(3, 2).tower == Tower((0,), (3, 2), no[:1], no[:1])
+    assert fnn.mlp(3, 4, 2, activation="tanh").tower is None
+    relu, drop = fnn.Dense(2, "relu"), fnn.Dropout(0.5)
+
+    def tower(*layers: Layer) -> Tower | None:
+        return fnn.Network(3, layers, loss="mse").tower
+
+    assert tower(relu) == Tower((0,), (3, 2), (False,), (False,))
+    assert tower(relu, drop, relu) == Tower((0, 2), (3, 2, 2), (True, False), (True, False))
+    assert tower(relu, relu, drop, relu) == Tower((0, 1, 3), (3, 2, 2, 2), (True, True, False), (False, True, False))
+    assert tower(relu, drop, drop, relu) is None
+    assert tower(fnn.Dense(2, "tanh"), drop, relu) is None
+    for layer in (drop, fnn.BatchNorm("relu"), fnn.LayerNorm()):
+        assert tower(layer) is None
+        assert tower(layer, relu) is None
+        assert tower(relu, layer) is None
+        assert tower(relu, layer, drop, relu) is None
 
 
 @attrs.frozen
@@ -214,9 +235,9 @@ def test_where_numpys_products_are_others_it_is_not_used(monkeypatch: pytest.Mon
 
     forward = dense.forward
 
-    def other(x: Array, vector: Array, widths: Any, relus: Any, work: Array) -> None:
-        forward(x, vector, widths, relus, work)
-        work[-1] = np.nextafter(work[-1], work.dtype.type(0))
+    def other(*args: Any) -> None:
+        forward(*args)
+        args[-1][-1] = np.nextafter(args[-1][-1], args[-1].dtype.type(0))
 
     stacked.compiled.cache_clear()
     assert stacked.compiled("f") is not None

@@ -59,7 +59,7 @@ LONGEST = 350  # lines of a file
 # member of the families it works with, and of the inner loops, each there twice.
 FAMILIES = {"activations", "adam", "initializers", "layers", "losses", "optimizers", "schedules"}
 LOOPS = {"blas", "buffers", "compiled", "compiling", "dense", "kernels", "plain", "stacked", "stacks", "threaded"}
-BUDGET, A_MEMBER, A_LOOP = 1850, 15, 32
+BUDGET, A_MEMBER, A_LOOP = 1850, 15, 33
 
 
 def imports(source: str) -> Iterator[tuple[int, str, str]]:
