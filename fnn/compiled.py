@@ -42,6 +42,12 @@ def relu_vjp(z: Matrix, da: Matrix, dz: OutMatrix) -> None:
             dz[i, j] = da[i, j] * (one if z[i, j] > zero else zero)
 
 
+def outer(a: Vector, b: Vector, out: OutMatrix) -> None:
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = a[i] * b[j]
+
+
 def column_sums(a: Matrix, out: OutVector) -> None:
     out[:] = 0
     for i in range(a.shape[0]):

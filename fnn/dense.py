@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fnn import plain
-from fnn.plain import Floats
+from fnn import kernels, plain
+from fnn.arrays import Floats
 
 
 def last_z(x: Floats, layers: Iterable[Any], relus: Iterable[bool]) -> Floats:
@@ -77,7 +77,7 @@ def backward(
     weights, sums, n = _layers(vector, widths), _layers(g, widths), len(x)
     inputs, kept = [x, *_outputs(work, n, widths)], _masked(masks, n, widths, drops)
     for layer in reversed(range(len(weights))):
-        plain.weight_gradient(inputs[layer], dz, sums[layer][0])
+        kernels.weight_gradient(inputs[layer], dz, sums[layer][0])
         plain.column_sums(dz, sums[layer][1])
         if layer:
             da = spare[layer % 2, : n * widths[layer]].reshape(n, -1)

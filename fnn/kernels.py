@@ -107,6 +107,14 @@ def product(a: Floats, b: Floats) -> Floats:
     return np.matmul(a, b, out=empty((len(a), b.shape[1]), b.dtype))
 
 
+def weight_gradient(x: Floats, dz: Floats, out: Floats) -> None:
+    """Write xᵀ · dz."""
+    if len(x) == 1:
+        _run("outer", x.dtype, x[0], dz[0], out)  # which BLAS takes several times as long for
+    else:
+        np.matmul(x.T, dz, out=out)
+
+
 def add_bias(z: Floats, bias: Floats) -> None:
     """z + bias, in place."""
     _run("add_bias", z.dtype, z, bias)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from fnn import checks, kernels, plain, settings
+from fnn import checks, kernels, settings
 from fnn.activations import RECTIFIERS, Activation, Identity, resolve_activation, valid_activation
 from fnn.arrays import Floats, Spec
 from fnn.buffers import empty
@@ -118,7 +118,7 @@ class Dense(Spec):
 
     def backward(self, p: LayerParams, kept: Floats, dz: Floats, g: LayerParams, to_x: bool) -> Floats:
         if isinstance(kept, np.ndarray):
-            plain.weight_gradient(kept, dz, g.weight)
+            kernels.weight_gradient(kept, dz, g.weight)
         else:  # a csr_array
             g.weight[...] = kept.T @ dz
         kernels.column_sums(dz, g.bias)

@@ -47,12 +47,9 @@ def relu_vjp(z: Floats, da: Floats, dz: Floats) -> None:
     np.multiply(da, z > 0, out=dz)
 
 
-def weight_gradient(x: Floats, dz: Floats, out: Floats) -> None:
-    """Write xᵀ · dz; of one row it is an outer product, which BLAS takes four times as long for."""
-    if len(x) == 1:
-        np.multiply(x.T, dz, out=out)
-    else:
-        np.matmul(x.T, dz, out=out)
+def outer(a: Floats, b: Floats, out: Floats) -> None:
+    """Write a[i] · b[j]."""
+    np.multiply(a[:, None], b, out=out)
 
 
 def column_sums(a: Floats, out: Floats) -> None:

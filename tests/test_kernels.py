@@ -63,6 +63,8 @@ def arguments(name: str, n: int, k: int, drawn: Drawn) -> list[Any]:
     parameters = inspect.signature(getattr(compiled, name)).parameters.values()
     made = [drawn.argument(p.annotation, n, k, p.name) for p in parameters]
     names = [p.name for p in parameters]
+    if name == "outer":
+        made[names.index("a")] = drawn.array(n)
     if name == "mask":
         made[names.index("out")] = drawn.array(n * k)
     for row_by_row in ROW_BY_ROW.get(name, []):

@@ -27,9 +27,11 @@ TIERS = {
     for tier, names in enumerate(
         [
             "arrays blas buffers checks compiled later plain tables",
-            "compiling dense",
-            "stacked threaded",
+            "compiling",
+            "threaded",
             "kernels",
+            "dense",
+            "stacked",
             "stacks",
             "params regularizers scores settings",
             "activations randomness schedules",
