@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from fnn import kernels, settings
+from fnn import settings
 from fnn.arrays import Floats, State, sealed
 from fnn.descent import COUNT, RATE, Descent, S, named, nonzero
 from fnn.schedules import Schedule
@@ -38,11 +38,12 @@ class TwoMoments(Descent[S]):
     beta2: float = attrs.field(default=0.999, validator=settings.from_0_below_1)
     epsilon: float = attrs.field(default=1e-8, validator=settings.above_0)
 
-    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, float, float, float]:
-        """The rate with its corrections, beta1, beta2 and epsilon, at step t."""
+    def corrected(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        """The rate with its corrections, each beta and 1 less it, and epsilon, at step t."""
         # m̂ / (√v̂ + ε) = m · √c / (√v + ε · √c) / (1 − β₁ᵗ), with c = 1 − β₂ᵗ: one pass fewer over the vector
         root = math.sqrt(1 - self.beta2**t)
-        return rate * root / (1 - self.beta1**t), self.beta1, self.beta2, nonzero(self.epsilon * root, dtype)
+        rate, epsilon = rate * root / (1 - self.beta1**t), nonzero(self.epsilon * root, dtype)
+        return rate, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, epsilon
 
 
 @attrs.frozen(cache_hash=True, repr=False)
@@ -67,9 +68,10 @@ class Adam(TwoMoments[AdamState]):
     """
 
     state_kind = AdamState
+    loop = "adam"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> tuple[Floats, ...]:
-        return kernels.adam(w, g, state.m, state.v, *self.coefficients(rate, state.step + 1, w.dtype))
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        return *self.corrected(rate, t, dtype), 1
 
 
 adam_init, adam_step = named(Adam)
@@ -101,10 +103,10 @@ class AdamW(TwoMoments[AdamState]):
     weight_decay: float = attrs.field(default=0.01, validator=settings.at_least_0)
 
     state_kind = AdamState
+    loop = "adam"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> tuple[Floats, ...]:
-        coefficients = self.coefficients(rate, state.step + 1, w.dtype)
-        return kernels.adam(w, g, state.m, state.v, *coefficients, keep=1 - rate * self.weight_decay)
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        return *self.corrected(rate, t, dtype), 1 - rate * self.weight_decay
 
 
 adamw_init, adamw_step = named(AdamW)
@@ -132,11 +134,11 @@ class NAdam(TwoMoments[AdamState]):
     """
 
     state_kind = AdamState
+    loop = "nadam"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdamState) -> tuple[Floats, ...]:
-        t = state.step + 1
-        ahead = self.beta1 * (1 - self.beta1**t) / (1 - self.beta1 ** (t + 1)), 1 - self.beta1
-        return kernels.adam(w, g, state.m, state.v, *self.coefficients(rate, t, w.dtype), ahead=ahead)
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        ahead = self.beta1 * (1 - self.beta1**t) / (1 - self.beta1 ** (t + 1))
+        return *self.corrected(rate, t, dtype), ahead, 1 - self.beta1
 
 
 nadam_init, nadam_step = named(NAdam)
@@ -181,10 +183,10 @@ class AMSGrad(TwoMoments[AMSGradState]):
     """
 
     state_kind = AMSGradState
+    loop = "amsgrad"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AMSGradState) -> tuple[Floats, ...]:
-        coefficients = self.coefficients(rate, state.step + 1, w.dtype)
-        return kernels.adam(w, g, state.m, state.v, *coefficients, most=state.most)
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        return self.corrected(rate, t, dtype)
 
 
 amsgrad_init, amsgrad_step = named(AMSGrad)

@@ -183,20 +183,18 @@ def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: in
 
 
 def _batches(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> Iterator[Batch]:
-    for index, places in enumerate(order(data, batch_size, seed, epoch)):
+    for index, places in enumerate(order(data, batch_size, seed, epoch)[1]):
         yield batch_of(data, places, Key(seed, epoch, index))
 
 
-def order(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> Iterator[slice | Ints]:
-    """The places of each batch's rows among those that count."""
+def order(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> tuple[Ints, list[slice | Ints]]:
+    """The places of an epoch's rows among those that count, shuffled, and those of each batch."""
     places = weighted_rows(data)
     if batch_size is None:
         # a slice: views instead of a copy of all rows
-        yield slice(None) if len(places) == len(data) else places
-        return
+        return places, [slice(None) if len(places) == len(data) else places]
     places = places[permutation(Address(seed, SHUFFLE, (epoch,)), len(places))]
-    for start in range(0, len(places), batch_size):
-        yield places[start : start + batch_size]
+    return places, [places[start : start + batch_size] for start in range(0, len(places), batch_size)]
 
 
 def batch_of(data: Dataset, places: slice | Ints, key: Key) -> Batch:

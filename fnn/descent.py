@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import Any, ClassVar, Generic, Protocol, TypeGuard, TypeVar
 
 import attrs
 import numpy as np
 
-from fnn import checks, settings
+from fnn import checks, kernels, settings
 from fnn.arrays import Floats, Spec, freeze
 from fnn.kernels import TINY, Updated, drop_tiny
 from fnn.params import Params
@@ -108,24 +109,30 @@ class Descent(Spec, ABC, Generic[S]):
     """What all optimizers share: a learning rate, the clipping of the gradient, and how a step begins and ends.
 
     A subclass has a `state_kind`, a record of the number of steps and then of moments, each a vector like the
-    params', and its `update`.
+    params', and names the loop of `fnn.plain` that is its update.
     """
 
     learning_rate: float | Schedule = attrs.field(validator=RATE)
     clip_norm: float | None = attrs.field(default=None, kw_only=True, validator=OPTIONAL_ABOVE_0)
     clip_value: float | None = attrs.field(default=None, kw_only=True, validator=OPTIONAL_ABOVE_0)
 
-    state_kind: ClassVar[type[Any]]
+    state_kind: ClassVar[Any]
+    loop: ClassVar[str]
 
     @abstractmethod
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        """What the loop is told at step t, the first of which is 1, for that rate and numbers of that dtype."""
+
     def update(self, w: Floats, g: Floats, rate: float, state: S) -> tuple[Floats, ...]:
         """The vector w after a step along g at that rate, and the moments."""
+        told = self.coefficients(rate, state.step + 1, w.dtype)
+        return kernels.update(self.loop, w, g, [getattr(state, name) for name in moments(self.state_kind)], told)
 
     def init(self, params: Params) -> S:
         """The state before the first step: every moment is 0."""
         checks.instance(self._where("init"), "params", params, Params)
-        moments = len(attrs.fields(self.state_kind)) - 1
-        state: S = self.state_kind(0, *[freeze(np.zeros_like(params.vector))] * moments)
+        zeros = [freeze(np.zeros_like(params.vector))] * len(moments(self.state_kind))
+        state: S = self.state_kind(0, *zeros)
         return state
 
     def step(self, params: Params, state: S, g: Params) -> tuple[Params, S]:
@@ -143,30 +150,36 @@ class Descent(Spec, ABC, Generic[S]):
         where = self._where("step")
         checks.instance(where, "state", state, self.state_kind)
         shape, dtype = params.vector.shape, params.dtype
-        for field in attrs.fields(self.state_kind)[1:]:
-            part = getattr(state, field.name)
+        for name in moments(self.state_kind):
+            part = getattr(state, name)
             if part.shape != shape or part.dtype != dtype:
                 raise checks.problem(ValueError, where, "state", f"must be that of {params!r}", checks.show(part))
 
     def trusting_step(self, params: Params, state: S, g: Params) -> tuple[bool, Params, S]:
         """The step of parts that fit; first, whether g and the new parameters are finite (False: that is not sure)."""
-        rate, d = self._rate(state.step), g.vector
-        if self.clip_value is not None or self.clip_norm is not None:
+        rate, d = self.rate(state.step), g.vector
+        if self.clips:
             d = clip(d, self.clip_value, self.clip_norm)
         made = self.update(params.vector, d, rate, state)
-        vector, *moments = made
+        vector, *changed = made
         if not isinstance(made, Updated):  # by an update of a user's own
-            return False, Params(params.layout, freeze(vector), g.running), self.state_kind(state.step + 1, *moments)
+            return False, Params(params.layout, freeze(vector), g.running), self.state_kind(state.step + 1, *changed)
         if state.step % TIDYING == TIDYING - 1:
-            for moment in moments:
+            for moment in changed:
                 drop_tiny(moment)
-        after: S = self.state_kind.made(state.step + 1, *moments)
+        after: S = self.state_kind.made(state.step + 1, *changed)
         return made.finite and made.g is g.vector, Params.made(params.layout, vector, g.running), after
 
     def _where(self, function: str) -> str:
         return f"{type(self).__name__.lower()}_{function}"
 
-    def _rate(self, step: int) -> float:
+    @property
+    def clips(self) -> bool:
+        """Whether it changes gradients first."""
+        return self.clip_value is not None or self.clip_norm is not None
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the step after so many."""
         if isinstance(self.learning_rate, float):
             return self.learning_rate
         rate = float(self.learning_rate(step))
@@ -174,6 +187,12 @@ class Descent(Spec, ABC, Generic[S]):
             rule, got = "must return finite numbers of at least 0", f"{rate} for step {step}"
             raise checks.problem(ValueError, self._where("step"), "learning_rate", rule, got)
         return rate
+
+
+@cache
+def moments(kind: Any) -> tuple[str, ...]:
+    """The names of the moments in a state of that kind."""
+    return tuple(field.name for field in attrs.fields(kind)[1:])
 
 
 def is_descent(optimizer: object) -> TypeGuard[Descent[Any]]:

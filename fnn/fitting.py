@@ -85,7 +85,7 @@ def fit(
     stopped = _ended(run, goal, patience)
     bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress and not stopped else None
     try:
-        for run in () if stopped else fold(begun, data, validation, "step", epochs):
+        for run in () if stopped else fold(begun, data, validation, "while", epochs):
             if bar:
                 bar.show(run)
             if on_epoch and not run.batch:
@@ -118,11 +118,12 @@ class _Bar:
     def __init__(self, run: TrainState, goal: int, steps: int) -> None:
         from tqdm.auto import tqdm
 
-        self.goal = goal
+        self.goal, self.steps, self.shown = goal, steps, run.epoch * steps + run.batch
         self.bar = tqdm(total=(goal - run.epoch) * steps, initial=run.batch, unit="step")
 
     def show(self, run: TrainState) -> None:
-        shown = self.bar.update()
+        done = run.epoch * self.steps + run.batch
+        shown, self.shown = self.bar.update(done - self.shown), done
         if shown or not run.batch:
             epoch = run.epoch + 1 if run.batch else run.epoch
             self.bar.set_description(f"epoch {epoch}/{self.goal}", refresh=False)

@@ -52,6 +52,11 @@ def choose(numbers: float) -> None:
         _loops.clear()
 
 
+def in_use() -> bool:
+    """Whether the loops in use are the compiled ones."""
+    return _compiling
+
+
 @cache
 def _is_there(*, needed: bool) -> bool:
     try:
@@ -272,46 +277,9 @@ class Updated(tuple[Floats, ...]):
     finite: bool  # whether all of w and g is; False also where that is not sure
 
 
-def _update(name: str, vectors: tuple[Floats, ...], moments: int, *settings: float | bool) -> Updated:
-    w = vectors[0]
-    made = Updated([empty(w.shape, w.dtype) for _ in range(1 + moments)])
-    made.g = vectors[1]
-    made.finite = not _run(name, w.dtype, np.array(settings, w.dtype), *vectors, *made)
+def update(name: str, w: Floats, g: Floats, moments: list[Floats], settings: tuple[float, ...]) -> Updated:
+    """The new w and moments by the loop of that name, whose settings `fnn.plain` says."""
+    made = Updated([empty(w.shape, w.dtype) for _ in range(1 + len(moments))])
+    made.g = g
+    made.finite = not _run(name, w.dtype, np.array(settings, w.dtype), w, g, *moments, *made)
     return made
-
-
-def sgd(w: Floats, g: Floats, rate: float) -> Updated:
-    """w − rate · g."""
-    return _update("sgd", (w, g), 0, rate)
-
-
-def momentum(w: Floats, g: Floats, v: Floats, rate: float, mu: float, nesterov: bool) -> Updated:
-    """v' = mu · v + g; w − rate · v', or with nesterov w − rate · (g + mu · v')."""
-    return _update("momentum", (w, g, v), 1, rate, mu, nesterov)
-
-
-def rmsprop(w: Floats, g: Floats, v: Floats, rate: float, decay: float, fresh: float, epsilon: float) -> Updated:
-    """v' = decay · v + fresh · g²; w − rate · g / (√v' + epsilon)."""
-    return _update("rmsprop", (w, g, v), 1, rate, decay, fresh, epsilon)
-
-
-def lion(w: Floats, g: Floats, m: Floats, rate: float, beta1: float, beta2: float, keep: float) -> Updated:
-    """m' = beta2 · m + (1 − beta2) · g; keep · w − rate · sign(beta1 · m + (1 − beta1) · g)."""
-    return _update("lion", (w, g, m), 1, rate, beta1, 1 - beta1, beta2, 1 - beta2, keep)
-
-
-def adam(
-    w: Floats, g: Floats, m: Floats, v: Floats,
-    rate: float, beta1: float, beta2: float, epsilon: float,
-    *, keep: float = 1, ahead: tuple[float, float] | None = None, most: Floats | None = None,
-) -> Updated:  # fmt: skip
-    """m' = beta1 · m + (1 − beta1) · g, v' = beta2 · v + (1 − beta2) · g²; keep · w − rate · n / (√d + epsilon).
-
-    n is m', or with `ahead` ahead[0] · m' + ahead[1] · g; d is v', or with `most` its largest so far, returned last.
-    """
-    settings = (rate, beta1, 1 - beta1, beta2, 1 - beta2, epsilon)
-    if most is not None:
-        return _update("amsgrad", (w, g, m, v, most), 3, *settings)
-    if ahead is not None:
-        return _update("nadam", (w, g, m, v), 2, *settings, *ahead)
-    return _update("adam", (w, g, m, v), 2, *settings, keep)

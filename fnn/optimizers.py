@@ -13,9 +13,12 @@ A user's own optimizer is a frozen record with methods `init(params)` and `step(
 
 from __future__ import annotations
 
-import attrs
+from typing import Any
 
-from fnn import kernels, settings
+import attrs
+import numpy as np
+
+from fnn import settings
 from fnn.arrays import Floats, State, sealed
 from fnn.descent import COUNT, RATE, Descent, named, nonzero
 from fnn.schedules import Schedule
@@ -51,9 +54,10 @@ class SGD(Descent[SGDState]):
     learning_rate: float | Schedule = attrs.field(default=0.01, validator=RATE)
 
     state_kind = SGDState
+    loop = "sgd"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: SGDState) -> tuple[Floats, ...]:
-        return kernels.sgd(w, g, rate)
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        return (rate,)
 
 
 sgd_init, sgd_step = named(SGD)
@@ -97,9 +101,10 @@ class Momentum(Descent[MomentumState]):
     nesterov: bool = attrs.field(default=False, validator=settings.boolean)
 
     state_kind = MomentumState
+    loop = "momentum"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: MomentumState) -> tuple[Floats, ...]:
-        return kernels.momentum(w, g, state.v, rate, self.momentum, self.nesterov)
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        return rate, self.momentum, self.nesterov
 
 
 momentum_init, momentum_step = named(Momentum)
@@ -142,10 +147,10 @@ class RMSProp(Descent[RMSPropState]):
     epsilon: float = attrs.field(default=1e-8, validator=settings.above_0)
 
     state_kind = RMSPropState
+    loop = "rmsprop"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: RMSPropState) -> tuple[Floats, ...]:
-        epsilon = nonzero(self.epsilon, w.dtype)
-        return kernels.rmsprop(w, g, state.v, rate, self.decay, 1 - self.decay, epsilon)
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        return rate, self.decay, 1 - self.decay, nonzero(self.epsilon, dtype)
 
 
 rmsprop_init, rmsprop_step = named(RMSProp)
@@ -187,9 +192,10 @@ class AdaGrad(Descent[AdaGradState]):
     epsilon: float = attrs.field(default=1e-10, validator=settings.above_0)
 
     state_kind = AdaGradState
+    loop = "rmsprop"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: AdaGradState) -> tuple[Floats, ...]:
-        return kernels.rmsprop(w, g, state.v, rate, 1, 1, nonzero(self.epsilon, w.dtype))
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        return rate, 1, 1, nonzero(self.epsilon, dtype)
 
 
 adagrad_init, adagrad_step = named(AdaGrad)
@@ -235,9 +241,10 @@ class Lion(Descent[LionState]):
     weight_decay: float = attrs.field(default=0.0, validator=settings.at_least_0)
 
     state_kind = LionState
+    loop = "lion"
 
-    def update(self, w: Floats, g: Floats, rate: float, state: LionState) -> tuple[Floats, ...]:
-        return kernels.lion(w, g, state.m, rate, self.beta1, self.beta2, 1 - rate * self.weight_decay)
+    def coefficients(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
+        return rate, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 - rate * self.weight_decay
 
 
 lion_init, lion_step = named(Lion)

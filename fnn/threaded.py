@@ -293,7 +293,7 @@ def amsgrad(at: Any) -> None:
     _return(at, odd)
 
 
-def compile_threaded(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
+def compile_threaded(name: str, dtype: np.dtype[Any], given: str) -> partial[Any]:
     """The loop of that name for arrays of that dtype, with the arguments of the plain one."""
     number, data = numba.from_dtype(dtype), numba.from_dtype(np.dtype(given or dtype))
     hand: Any = _rows if name == "rows" else _update

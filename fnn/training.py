@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
 from time import perf_counter
 from typing import Any, Literal, Unpack
 
@@ -26,6 +25,7 @@ from fnn.passes import check_model, check_parts, project
 from fnn.randomness import Key
 from fnn.runs import EpochRecord, Settings, Sums, TrainState, check_state, start
 from fnn.scores import rows_right
+from fnn.strides import stride
 
 Every = Literal["epoch", "step"]
 
@@ -232,19 +232,30 @@ def train(
 
 
 def fold(
-    run: TrainState, data: Dataset, validation: Dataset | None, every: Every, epochs: int = 1
+    run: TrainState, data: Dataset, validation: Dataset | None, every: Every | Literal["while"], epochs: int = 1
 ) -> Iterator[TrainState]:
-    """What `train` is, after its checks; by how many epochs are expected the kernels are chosen."""
+    """What `train` is, after its checks; by how many epochs are expected the kernels are chosen.
+
+    "while" yields after as many steps as are made at once, and after each epoch.
+    """
     recipe, pool = run.recipe, Pool()
     count = batch_count(data, recipe.batch_size)
     kernels.choose(min(epochs, 10**9) * count * _numbers(run, len(data) / count))
     while True:
         rows, seconds, begun = 0, 0.0, perf_counter()
-        for places in islice(order(data, recipe.batch_size, recipe.seed, run.epoch), run.batch, None):
+        ahead = None if every == "step" else stride(run, data, _numbers(run, len(data) / count))
+        shuffled, each = order(data, recipe.batch_size, recipe.seed, run.epoch)
+        while run.batch < count:
             with pool, np.errstate(over="ignore", invalid="ignore"):
-                prepared = prepare(recipe.network, data, places, run.params.dtype)
-                run, rows = advance(run, prepared, partial(batch_of, data, places)), rows + len(prepared.y)
-            if every == "step" and run.batch < count:
+                former = run.batch
+                if ahead:
+                    run = ahead.go(run, shuffled)
+                    rows += (run.batch - former) * (recipe.batch_size or 0)
+                if run.batch == former:
+                    places = each[former]
+                    prepared = prepare(recipe.network, data, places, run.params.dtype)
+                    run, rows = advance(run, prepared, partial(batch_of, data, places)), rows + len(prepared.y)
+            if every != "epoch" and run.batch < count:
                 seconds += perf_counter() - begun
                 yield run
                 begun = perf_counter()

@@ -228,8 +228,8 @@ class Bar:
         self.closed = False
         Bar.made.append(self)
 
-    def update(self) -> bool:
-        self.calls += 1
+    def update(self, steps: int) -> bool:
+        self.calls += steps
         return True
 
     def set_description(self, text: str, refresh: bool) -> None:

@@ -61,6 +61,7 @@ class Damped(Descent[DampedState]):
     """A user's own descent, with two moments of its own: v ← ½ (v + g), θ ← θ − η (v + last g)."""
 
     state_kind = DampedState
+    coefficients: Any = None  # for none of fnn's loops
 
     def update(self, w: Any, g: Any, rate: float, state: DampedState) -> tuple[Any, ...]:
         v = 0.5 * (state.v + g)

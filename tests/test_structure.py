@@ -32,7 +32,7 @@ TIERS = {
             "kernels",
             "dense",
             "stacked",
-            "stacks",
+            "scans stacks",
             "params regularizers scores settings",
             "activations randomness schedules",
             "averages dataset descent initializers losses",
@@ -41,7 +41,7 @@ TIERS = {
             "backprop",
             "passes",
             "evaluation runs",
-            "divergence",
+            "divergence strides",
             "training",
             "fitting",
             "analysis atomic data drawing findings idx images lbfgs metrics preprocessing probabilities provenance "
@@ -55,13 +55,18 @@ TIERS = {
 EDGE = TIERS["plots"] - 1
 LIGHT = {"numpy", "attrs"}  # what a module may import at its top, besides the standard library
 NUMBAS = {"numba", "llvmlite"}
-LATE = {"stacked": NUMBAS, "threaded": NUMBAS}  # rooms that are imported when used, and what they may import besides
+LATE = {
+    "scans": NUMBAS,
+    "stacked": NUMBAS,
+    "threaded": NUMBAS,
+}  # rooms that are imported when used, and what they may import besides
 LONGEST = 350  # lines of a file
-# Lines of code in all rooms but the edges and the front door's own: of what does the work, of each
-# member of the families it works with, and of the inner loops, each there twice.
+# Lines of code in all rooms but the edges and the front door's own: of what does the work, of each member of the
+# families it works with, of each inner loop, which is there twice, and of a whole pass and many steps at once.
 FAMILIES = {"activations", "adam", "initializers", "layers", "losses", "optimizers", "schedules"}
-LOOPS = {"blas", "buffers", "compiled", "compiling", "dense", "kernels", "plain", "stacked", "stacks", "threaded"}
-BUDGET, A_MEMBER, A_LOOP = 1850, 15, 33
+LOOPS = {"compiled", "compiling", "kernels", "plain", "threaded"}
+AT_ONCE = {"blas", "buffers", "dense", "scans", "stacked", "stacks", "strides"}
+BUDGET, A_MEMBER, A_LOOP, ALL_AT_ONCE = 1870, 15, 24, 450
 
 
 def imports(source: str) -> Iterator[tuple[int, str, str]]:
@@ -100,7 +105,7 @@ def import_violations(name: str, source: str) -> list[str]:
             found.append(f"{name}:{line}: a relative import")
         elif package == "fnn" and room not in TIERS:
             found.append(f"{name}:{line}: {imported} is no module of a tier")
-        elif package == "fnn" and room in LATE and when == "at once":
+        elif package == "fnn" and room in LATE and when == "at once" and name not in LATE:
             found.append(f"{name}:{line}: {room} outside a function")
         elif package == "fnn" and TIERS[room] >= EDGE >= TIERS[name]:
             found.append(f"{name}:{line}: {room} is an edge")
@@ -219,7 +224,8 @@ def test_the_budget() -> None:
     loops = [name for name, part in vars(fnn.plain).items() if inspect.isfunction(part) and name[0] != "_"]
     loops = [name for name in loops if vars(fnn.plain)[name].__module__ == "fnn.plain"]
     assert sum(sizes[name] for name in LOOPS) <= A_LOOP * len(loops), sizes
-    assert sum(sizes[name] for name in sizes.keys() - FAMILIES - LOOPS) <= BUDGET, sizes
+    assert sum(sizes[name] for name in AT_ONCE) <= ALL_AT_ONCE, sizes
+    assert sum(sizes[name] for name in sizes.keys() - FAMILIES - LOOPS - AT_ONCE) <= BUDGET, sizes
 
 
 ALIASES = {"Array", "Floats", "Monitor"}  # of types: what they are is what they say

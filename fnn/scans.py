@@ -1,0 +1,139 @@
+"""Many steps of training in one compiled call, as the states between them are seen by nobody.
+
+The bits are those of step by step: the same loops, the same products, and NumPy's own loops for exp and log1p, called
+by their addresses. This room is imported when it is used, for it imports numba.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import math
+from functools import cache
+from inspect import getsource
+from typing import Any
+
+import numba
+import numpy as np
+
+from fnn import compiled, stacked, threaded
+from fnn.compiling import compile_as
+from fnn.threaded import POINTER, VOID, _function, jit, known, types, whole
+
+forward, backward = jit(stacked._forward), jit(stacked._backward)
+update, rows = jit(threaded._update), jit(threaded._rows)
+shift, label_head, label_loss = jit(compiled.shift), jit(compiled.label_head), jit(compiled.label_loss)
+drop_tiny = jit(compiled.drop_tiny)
+
+
+@known
+def _ufunc_loop(_typing: Any, function: Any, args: Any, counts: Any, strides: Any, data: Any) -> Any:
+    made_of = types.void(function, args, counts, strides, data)
+    return made_of, _function(VOID, POINTER, POINTER, POINTER, POINTER)
+
+
+@jit
+def _apply(function: int, data: int, a: Any, out: Any, call: Any) -> None:
+    """A ufunc's own loop over contiguous numbers; `call` has room for what it is told."""
+    call[0], call[1], call[2], call[3], call[4] = a.ctypes.data, out.ctypes.data, a.size, a.itemsize, a.itemsize
+    at = call.ctypes.data
+    _ufunc_loop(function, at, at + 2 * call.itemsize, at + 3 * call.itemsize, data)
+
+
+def _made(sources: str) -> Any:
+    """The function, which is kept on disk by its own code and by these sources, of what it calls."""
+
+    def steps(
+        places: Any, x: Any, y: Any, index: Any, n: int, scale: Any, widths: Any, relus: Any, drops: Any, told: Any,
+        tidy: Any, tiny: Any, first: Any, one: Any, two: Any, changed: Any, g: Any, gradient: Any, work: Any,
+        spare: Any, inputs: Any, s: Any, e: Any, rest: Any, logs: Any, dz: Any, labels: Any, call: Any, sums: Any,
+    ) -> int:  # fmt: skip
+        if len(sources) == 0:
+            return -1
+        gemm, exp, exp_data, log1p, log1p_data, spread, count, gather, loop = places
+        olds, news, none = first, one, first[0][:0]
+        for step in range(len(told)):
+            batch = index[step * n : step * n + n]
+            rows(gather, spread, count, x, batch, scale, inputs)
+            forward(gemm, inputs, olds[0], widths, relus, drops, none, work)
+            for i in range(n):
+                labels[i] = y[batch[i]]
+            shift(work[len(work) - dz.size :].reshape(dz.shape), s)
+            _apply(exp, exp_data, s, e, call)
+            right = label_head(e, labels, inputs.dtype.type(1 / n), rest, dz)
+            _apply(log1p, log1p_data, rest, logs, call)
+            loss = label_loss(s, logs, labels) / n
+            if not math.isfinite(loss):
+                return step
+            backward(gemm, inputs, olds[0], widths, relus, drops, none, work, dz, spare, gradient)
+            vectors = olds[:1] + (g,) + olds[1:] + news  # noqa: RUF005
+            if update(loop, spread, count, told[step], *vectors) != 0:
+                return step
+            if tidy[step]:
+                for i in range(1, len(news)):
+                    drop_tiny(changed[i + (step % 2) * len(news)], tiny)
+            sums[0] += n
+            sums[1] += n * loss
+            sums[2] += right
+            olds, news = news, (two if step % 2 == 0 else one)
+        return len(told)
+
+    return steps
+
+
+@cache
+def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) -> tuple[Any, Any] | None:
+    """Steps with that update, on so many vectors, and the addresses that they are told; None where NumPy is another."""
+    number, data = numba.from_dtype(dtype), numba.from_dtype(np.dtype(given))
+    places = [*_ufunc(np.exp, dtype.char), *_ufunc(np.log1p, dtype.char)]
+    gemm = stacked.compiled(dtype.char)
+    if gemm is None or 0 in places[::2] or not _same(places, dtype):
+        return None
+
+    def array(kind: Any, axes: int, *, out: bool = False) -> Any:
+        return types.Array(kind, axes, "C", readonly=not out)
+
+    flags, read = array(types.boolean, 1), types.UniTuple(array(number, 1), vectors)
+    flat, matrix, integers = array(number, 1, out=True), array(number, 2, out=True), array(whole, 1, out=True)
+    of = whole(
+        types.UniTuple(whole, 9), array(data, 2), array(whole, 1), array(whole, 1), whole, number, array(whole, 1),
+        flags, flags, array(number, 2), flags, number, read, read, read, types.UniTuple(flat, 2 * vectors),
+        array(number, 1), flat, flat, matrix, matrix, matrix, matrix, flat, flat, matrix, integers, integers,
+        array(types.float64, 1, out=True),
+    )  # fmt: skip
+    sources = "".join(getsource(room) for room in (threaded, stacked, compiled))
+    steps = compile_as(of, _made(hashlib.sha256(sources.encode()).hexdigest()))
+    updating, gathering = threaded.compile_threaded(loop, dtype, ""), threaded.compile_threaded("rows", dtype, given)
+    address, spread, count = updating.args
+    return steps, (gemm[2], *places, spread, count, gathering.args[0], address)
+
+
+def _same(places: list[int], dtype: np.dtype[Any]) -> bool:
+    """Whether the loops of exp and log1p give what NumPy gives."""
+    a = np.linspace(-80, 0, 77, dtype=dtype)
+    found, call = [np.empty_like(a) for _ in range(2)], np.empty(8, np.intp)
+    _apply(*places[:2], a, found[0], call)
+    _apply(*places[2:], np.exp(a), found[1], call)
+    return np.array_equal(found, [np.exp(a), np.log1p(np.exp(a))])
+
+
+def _ufunc(ufunc: np.ufunc, char: str) -> tuple[int, int]:
+    """The address of a ufunc's loop for that dtype, and of its data; 0 where the object is not what it is known to be.
+
+    The beginning of numpy/ufuncobject.h's structure: the object's head, four ints, the loops, their data, how many.
+    """
+    kind = f"{char}->{char}"
+    if kind not in ufunc.types:
+        return 0, 0
+    head = object.__basicsize__
+    start = id(ufunc) + head
+    ints = (ctypes.c_int * 3).from_address(start)
+    count = ctypes.c_int.from_address(start + 4 * 4 + 2 * 8).value
+    if tuple(ints) != (1, 1, 2) or count != len(ufunc.types):
+        return 0, 0
+    place = ufunc.types.index(kind)
+    loops = ctypes.c_void_p.from_address(start + 16).value
+    datas = ctypes.c_void_p.from_address(start + 24).value
+    loop = ctypes.c_void_p.from_address(loops + 8 * place).value if loops else 0
+    data = ctypes.c_void_p.from_address(datas + 8 * place).value if datas else 0
+    return loop or 0, data or 0

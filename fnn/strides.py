@@ -1,0 +1,85 @@
+"""As many steps at once as fit into a few hundredths of a second, where nobody asks for the states between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fnn import kernels
+from fnn.arrays import DTYPES, Ints
+from fnn.buffers import empty
+from fnn.dataset import Dataset
+from fnn.descent import TIDYING, Descent, is_descent, moments
+from fnn.params import Params
+from fnn.runs import Sums, TrainState
+
+LONG = 1e7  # numbers that a stride goes through, before Ctrl-C and a bar have their turn
+
+
+class Stride:
+    """Steps of one run on full batches of one data set, to the bits of step by step."""
+
+    def __init__(self, run: TrainState, data: Dataset, numbers: float) -> None:
+        from fnn.scans import compiled_steps
+
+        recipe, dtype = run.recipe, run.params.dtype
+        optimizer: Any = recipe.optimizer
+        names = moments(optimizer.state_kind)
+        made = compiled_steps(optimizer.loop, dtype, data.x.dtype.char, 1 + len(names))
+        self._optimizer = optimizer
+        self._steps: Any = made and made[0]
+        self._places: Any = made and made[1]
+        self._rows, self._x, self._y = data.rows, data.x, data.y.astype(np.intp, copy=False)
+        self._most = max(1, int(LONG / numbers))
+        tower: Any = recipe.network.tower
+        widths, n = tower.widths, recipe.batch_size or 1
+        last = widths[-1]
+        self._n, self._scale = n, dtype.type(recipe.network.input_scale)
+        self._network = [np.array(part) for part in tower[1:]]
+        shapes = [(n * sum(widths[1:]),), (2, n * max(widths[1:])), (n, widths[0]), (n, last), (n, last), (n,), (n,)]
+        work = [empty(shape, dtype) for shape in (*shapes, (n, last))]
+        self._work = *work, np.empty(n, np.intp), np.empty(8, np.intp)
+
+    def go(self, run: TrainState, shuffled: Ints) -> TrainState:
+        """The run after as many steps of the epoch as go at once, which may be none."""
+        n, dtype, optimizer, state = self._n, run.params.dtype, self._optimizer, run.optimizer_state
+        count = min(len(shuffled) // n - run.batch, self._most)
+        if self._steps is None or count < 1:
+            return run
+        places = shuffled[run.batch * n : (run.batch + count) * n]
+        rows = places if self._rows is None else self._rows[places]
+        told = [optimizer.coefficients(optimizer.rate(t), t + 1, dtype) for t in range(state.step, state.step + count)]
+        tidy = np.arange(state.step, state.step + count) % TIDYING == TIDYING - 1
+        old = (run.params.vector, *(getattr(state, name) for name in moments(optimizer.state_kind)))
+        one, two = (tuple(empty(vector.shape, dtype) for vector in old) for _ in range(2))
+        g, sums = empty(old[0].shape, dtype), np.array([run.sums.weight, run.sums.loss, run.sums.right])
+        try:
+            done = self._steps(
+                self._places, self._x, self._y, rows, n, self._scale, *self._network, np.array(told, dtype), tidy,
+                kernels.TINY[dtype.char], old, one, two, one + two, g, g, *self._work, sums,
+            )  # fmt: skip
+        except TypeError:  # by numba, before anything is computed
+            done = 0
+        if not done:
+            return run
+        vector, *others = one if done % 2 else two
+        params = Params.made(run.params.layout, vector, run.params.running)
+        after, batch = optimizer.state_kind.made(state.step + done, *others), run.batch + done
+        summed = Sums(*sums.tolist())
+        return TrainState(run.recipe, params, after, run.epoch, batch, summed, run.best, run.best_epoch, run.history)
+
+
+def stride(run: TrainState, data: Dataset, numbers: float) -> Stride | None:
+    """What makes many steps at once; None where they are of another kind. A step goes through so many numbers."""
+    recipe, x, y = run.recipe, data.x, data.y
+    network, tower, optimizer = recipe.network, recipe.network.tower, recipe.optimizer
+    plain = network.plain_cross_entropy and not network.penalized and not network.limits
+    if not kernels.in_use() or not plain or tower is None or True in tower.drops or min(tower.widths) < 2:
+        return None
+    if not is_descent(optimizer) or type(optimizer).update is not Descent.update or optimizer.clips:
+        return None
+    dense = type(x) is np.ndarray and x.flags.c_contiguous and x.dtype.isnative and x.dtype.char in kernels.GIVEN
+    labels = y.ndim == 1 and y.dtype.kind in "bui" and data.sample_weight is None
+    full = recipe.batch_size is not None and recipe.batch_size > 1
+    return Stride(run, data, numbers) if dense and labels and full and run.params.dtype in DTYPES else None

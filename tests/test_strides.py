@@ -1,0 +1,247 @@
+"""Many steps in one compiled call: the bits of step by step, whatever the network, and what is not for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fnn
+from fnn import kernels, scans, strides, training
+from fnn.strides import Stride, stride
+
+pytest.importorskip("numba")
+
+RATE = fnn.Cosine(0.03, steps=30, warmup_steps=3)
+OPTIMIZERS: list[Any] = [
+    fnn.SGD(RATE), fnn.Momentum(0.05, nesterov=True), fnn.RMSProp(RATE), fnn.AdaGrad(0.1),
+    fnn.Lion(1e-3, weight_decay=0.1), fnn.Adam(RATE), fnn.AdamW(1e-2, weight_decay=0.1),
+    fnn.NAdam(RATE), fnn.AMSGrad(1e-2),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "_compiling", True)
+    monkeypatch.setattr(kernels, "_loops", {})
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps each stride made."""
+    counts: list[int] = []
+    go = Stride.go
+
+    def counted(self: Stride, run: fnn.TrainState, shuffled: Any) -> fnn.TrainState:
+        after = go(self, run, shuffled)
+        counts.append(after.batch - run.batch)
+        return after
+
+    monkeypatch.setattr(Stride, "go", counted)
+    return counts
+
+
+def some(n: int, inputs: int, classes: int, dtype: Any = np.uint8, seed: int = 0) -> fnn.Dataset:
+    random = np.random.default_rng(seed)
+    return fnn.Dataset(random.integers(0, 256, (n, inputs)).astype(dtype), random.integers(0, classes, n))
+
+
+def step_by_step(network: fnn.Network, data: fnn.Dataset, epochs: int, **settings: Any) -> fnn.TrainState:
+    for run in fnn.train(network, data, every="step", **settings):
+        if run.epoch == epochs and not run.batch:
+            return attrs.evolve(run, stopped="epochs")
+    raise AssertionError
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    widths=st.lists(st.integers(2, 90), min_size=2, max_size=4),
+    n=st.integers(2, 80),
+    batch_size=st.integers(2, 30),
+    activation=st.sampled_from(["relu", "identity"]),
+    optimizer=st.sampled_from(OPTIMIZERS),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    given_dtype=st.sampled_from([np.uint8, np.int64, np.float32, np.float64, np.bool_]),
+    scale=st.sampled_from([1.0, 1 / 255]),
+    epochs=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_the_same_bits(
+    widths: list[int], n: int, batch_size: int, activation: Any, optimizer: Any, dtype: Any, given_dtype: Any,
+    scale: float, epochs: int, seed: int,
+) -> None:  # fmt: skip
+    data = some(n, widths[0], widths[-1], given_dtype, seed)
+    network = fnn.mlp(*widths, activation=activation, input_scale=scale)
+    params = fnn.init_params(network, seed, dtype)
+    how: Any = {"optimizer": optimizer, "batch_size": batch_size, "seed": seed, "params": params}
+
+    def outcome(fit: Callable[..., fnn.TrainState]) -> tuple[str, list[float]]:
+        try:
+            run = fit(network, data, epochs=epochs, **how)
+        except fnn.TrainingDiverged as error:
+            return str(error) + fnn.digest(error.run), []
+        return fnn.digest(run), [record.loss for record in run.history]
+
+    assert outcome(fnn.fit) == outcome(step_by_step)
+
+
+def test_it_takes_as_many_steps_as_there_are(made: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    data, network = some(101, 7, 3), fnn.mlp(7, 5, 3)
+    fnn.fit(network, data, epochs=2, batch_size=10)
+    assert made == [10, 0, 10, 0]  # and the last batch, of one row, in the usual way
+    made.clear()
+    monkeypatch.setattr(strides, "LONG", 4.5 * (network.layout.size + 101 / 11 * 15))
+    fnn.fit(network, data, epochs=1, batch_size=10)
+    assert made == [4, 4, 2, 0]
+    made.clear()
+    for run in fnn.train(network, data, every="step", batch_size=10):
+        if run.epoch:
+            break
+    assert made == []
+
+
+def test_it_goes_on_within_an_epoch_and_on_part_of_the_rows(made: list[int]) -> None:
+    whole, network = some(120, 7, 3), fnn.mlp(7, 5, 3)
+    data, held_out = fnn.split(whole, 0.25, seed=1)
+    there = fnn.fit(network, data, epochs=2, batch_size=8, validation=held_out)
+    for run in fnn.train(network, data, every="step", batch_size=8, validation=held_out):
+        if run.batch == 5:
+            break
+    made.clear()
+    assert fnn.digest(fnn.fit(network, data, epochs=2, state=run, validation=held_out)) == fnn.digest(there)
+    assert made[0] == 6
+
+
+def test_no_run_changes_afterwards() -> None:
+    data, network, kept = some(64, 7, 3), fnn.mlp(7, 5, 3), []
+    begun = fnn.start(network, batch_size=8)
+    for run in fnn.train(network, data, state=begun):
+        kept.append((run, fnn.digest(run), run.params.vector.copy(), run.optimizer_state.m.copy()))
+        if run.epoch == 4:
+            break
+    for run, digest, vector, m in kept:
+        assert fnn.digest(run) == digest
+        assert np.array_equal(run.params.vector, vector)
+        assert np.array_equal(run.optimizer_state.m, m)
+        assert not run.params.vector.flags.writeable
+        assert not run.optimizer_state.v.flags.writeable
+    assert fnn.digest(begun) == fnn.digest(fnn.start(network, batch_size=8))
+
+
+@pytest.mark.parametrize("optimizer", [fnn.SGD(1e30), fnn.SGD(fnn.StepDecay(0.1, factor=1e-3, every=7))])
+def test_where_it_diverges_it_is_told_as_ever(optimizer: Any) -> None:
+    network, random = fnn.mlp(4, 6, 3), np.random.default_rng(0)
+    x = random.standard_normal((70, 4)).astype(np.float32)
+    x[33] = 3e38
+    data = fnn.Dataset(x, random.integers(0, 3, 70))
+    found = []
+    fits: list[Callable[..., fnn.TrainState]] = [fnn.fit, step_by_step]
+    for fit in fits:
+        with pytest.raises(fnn.TrainingDiverged) as caught:
+            fit(network, data, epochs=3, optimizer=optimizer, batch_size=7)
+        error = caught.value
+        assert error.run is not None
+        found.append((str(error), fnn.digest(error.run), error.layer, error.quantity))
+    assert found[0] == found[1]
+
+
+def test_subnormal_moments_are_tidied_at_the_same_steps() -> None:
+    x = np.zeros((400, 3), np.float32)
+    x[0] = 1e-18
+    data, network = fnn.Dataset(x, np.arange(400) % 2), fnn.mlp(3, 4, 2)
+    adam = fnn.Adam(0.01, beta1=0.3, beta2=0.3)
+    ours = fnn.fit(network, data, epochs=3, optimizer=adam, batch_size=4)
+    assert fnn.digest(ours) == fnn.digest(step_by_step(network, data, 3, optimizer=adam, batch_size=4))
+
+
+def test_what_is_not_for_it() -> None:
+    data = some(20, 4, 3)
+
+    def is_for_it(network: fnn.Network, data: fnn.Dataset = data, **how: Any) -> bool:
+        return stride(fnn.start(network, **how), data, 100.0) is not None
+
+    network = fnn.mlp(4, 5, 3)
+    assert is_for_it(network)
+    assert is_for_it(network, params=fnn.init_params(network, 0, np.float64))
+    for other in (
+        fnn.mlp(4, 5, 3, activation="tanh"),
+        fnn.mlp(4, 1, 3),
+        fnn.Network(4, (fnn.Dense(5, "relu", l2=0.1), fnn.Dense(3, "softmax")), loss="cross_entropy"),
+        fnn.Network(4, (fnn.Dense(5, "relu", max_norm=1.0), fnn.Dense(3, "softmax")), loss="cross_entropy"),
+        fnn.Network(4, (fnn.Dense(5, "relu"), fnn.Dropout(0.5), fnn.Dense(3, "softmax")), loss="cross_entropy"),
+        fnn.Network(4, (fnn.Dense(3, "softmax"),), loss=fnn.CrossEntropy(0.1)),
+        fnn.Network(4, (fnn.Dense(3, "softmax"),), loss="mse"),
+    ):
+        assert not is_for_it(other)
+    for how in (
+        {"batch_size": None},
+        {"batch_size": 1},
+        {"optimizer": fnn.Adam(clip_norm=1.0)},
+        {"optimizer": fnn.SGD(clip_value=1.0)},
+    ):
+        assert not is_for_it(network, **how)
+    x, y = data.x, data.y
+    assert isinstance(x, np.ndarray)
+    for no in (
+        fnn.Dataset(np.asfortranarray(x), y),
+        fnn.Dataset(x.astype(">f4"), y),
+        fnn.Dataset(x.astype(np.float16), y),
+        fnn.Dataset(x, y, np.arange(20.0)),
+        fnn.Dataset(x, fnn.one_hot(y, 3)),
+    ):
+        assert not is_for_it(network, no)
+
+
+def test_where_numpy_is_another_it_goes_step_by_step(made: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    data, network = some(30, 4, 3), fnn.mlp(4, 5, 3)
+    there = fnn.fit(network, data, epochs=1, batch_size=10)
+    assert made == [3]
+    for name, gone in (("_ufunc", lambda *_: (0, 0)), ("_same", lambda *_: False)):
+        made.clear()
+        scans.compiled_steps.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(scans, name, gone)
+            assert fnn.digest(fnn.fit(network, data, epochs=1, batch_size=10)) == fnn.digest(there)
+        assert made == [0, 0, 0]
+    scans.compiled_steps.cache_clear()
+
+
+def test_arrays_that_compiled_code_does_not_take(made: list[int]) -> None:
+    raw = np.frombuffer(bytearray(20 * 4 * 4 + 1), np.uint8)[1:].view(np.float32).reshape(20, 4)  # not aligned
+    data, network = fnn.Dataset(raw, np.arange(20) % 3), fnn.mlp(4, 5, 3)
+    assert fnn.fit(network, data, epochs=1, batch_size=10).epoch == 1
+
+
+def test_the_loops_of_numpys_functions() -> None:
+    for ufunc in (np.exp, np.log1p):
+        for char in "fd":
+            assert all(scans._ufunc(ufunc, char)[:1])
+        assert scans._ufunc(ufunc, "M") == (0, 0)
+    assert scans._ufunc(np.add, "f") == (0, 0)
+
+
+def test_a_hook_sees_each_epoch_and_ctrl_c_leaves_the_last_stride(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, network, seen = some(64, 7, 3), fnn.mlp(7, 5, 3), []
+    fnn.fit(network, data, epochs=3, batch_size=8, on_epoch=lambda run: seen.append((run.epoch, run.batch)))
+    assert seen == [(1, 0), (2, 0), (3, 0)]
+    monkeypatch.setattr(strides, "LONG", 3.5 * training._numbers(fnn.start(network), 8))
+    go, calls = Stride.go, []
+
+    def interrupted(self: Stride, run: fnn.TrainState, shuffled: Any) -> fnn.TrainState:
+        calls.append(run.batch)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return go(self, run, shuffled)
+
+    monkeypatch.setattr(Stride, "go", interrupted)
+    with pytest.warns(RuntimeWarning, match="interrupted in epoch 1"):
+        run = fnn.fit(network, data, epochs=3, batch_size=8)
+    assert (run.epoch, run.batch, calls) == (0, 6, [0, 3, 6])
+    monkeypatch.setattr(Stride, "go", go)
+    whole = fnn.fit(network, data, epochs=3, batch_size=8)
+    assert fnn.digest(fnn.fit(network, data, epochs=3, state=run)) == fnn.digest(whole)
