@@ -12,14 +12,18 @@ import numpy as np
 from fnn import compiled
 
 
+def array(kind: Any, axes: int, *, out: bool = False) -> Any:
+    """Numba's type of C-contiguous arrays; what is only read may be read-only."""
+    import numba
+
+    return numba.types.Array(kind, axes, "C", readonly=not out)
+
+
 def compile_loop(name: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
     """The loop of that name for arrays of that dtype, from numba's cache on disk where it was compiled before."""
     import numba
 
     number, index = numba.from_dtype(dtype), numba.intp
-
-    def array(kind: Any, axes: int, *, out: bool = False) -> Any:
-        return numba.types.Array(kind, axes, "C", readonly=not out)
 
     types = {
         "Vector": array(number, 1),

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 
 from fnn import compiled, stacked, threaded
-from fnn.compiling import compile_as
+from fnn.compiling import array, compile_as
 from fnn.threaded import POINTER, VOID, _function, jit, known, types, whole
 
 forward, backward = jit(stacked._forward), jit(stacked._backward)
@@ -48,7 +48,7 @@ def _made(sources: str) -> Any:
         tidy: Any, tiny: Any, first: Any, one: Any, two: Any, changed: Any, g: Any, gradient: Any, work: Any,
         spare: Any, inputs: Any, s: Any, e: Any, rest: Any, logs: Any, dz: Any, labels: Any, call: Any, sums: Any,
     ) -> int:  # fmt: skip
-        if len(sources) == 0:
+        if len(sources) == 0:  # only what it mentions is part of its key on disk
             return -1
         gemm, exp, exp_data, log1p, log1p_data, spread, count, gather, loop = places
         olds, news, none = first, one, first[0][:0]
@@ -66,6 +66,7 @@ def _made(sources: str) -> Any:
             if not math.isfinite(loss):
                 return step
             backward(gemm, inputs, olds[0], widths, relus, drops, none, work, dz, spare, gradient)
+            # g is the gradient once more, read-only: a tuple that is gone through has one type
             vectors = olds[:1] + (g,) + olds[1:] + news  # noqa: RUF005
             if update(loop, spread, count, told[step], *vectors) != 0:
                 return step
@@ -89,9 +90,6 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
     gemm = stacked.compiled(dtype.char)
     if gemm is None or 0 in places[::2] or not _same(places, dtype):
         return None
-
-    def array(kind: Any, axes: int, *, out: bool = False) -> Any:
-        return types.Array(kind, axes, "C", readonly=not out)
 
     flags, read = array(types.boolean, 1), types.UniTuple(array(number, 1), vectors)
     flat, matrix, integers = array(number, 1, out=True), array(number, 2, out=True), array(whole, 1, out=True)

@@ -16,7 +16,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.extending import intrinsic
 
 from fnn import blas, dense
-from fnn.compiling import compile_as
+from fnn.compiling import array, compile_as
 
 ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
 NAMES = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")  # in NumPy's own builds, with integers of 64 bits
@@ -126,9 +126,6 @@ def compiled(char: str) -> tuple[Any, Any, int] | None:
     if not address:
         return None
     number, whole = numba.from_dtype(dtype), numba.intp
-
-    def array(kind: Any, axes: int, *, out: bool = False) -> Any:
-        return numba.types.Array(kind, axes, "C", readonly=not out)
 
     flags = array(numba.boolean, 1)
     inputs = (whole, array(number, 2), array(number, 1), array(whole, 1), flags, flags, array(number, 1))

@@ -64,5 +64,5 @@ def stack(x: Array, vector: Floats, tower: Tower) -> Stack | None:
     if type(x) is not np.ndarray or x.dtype != vector.dtype:
         return None
     known = x.flags.c_contiguous and x.flags.aligned and vector.flags.aligned
-    compiling = kernels._compiling and known and len(x) > 1
+    compiling = kernels.in_use() and known and len(x) > 1
     return _stack(tower, vector.dtype.char, compiling=compiling)

@@ -21,7 +21,7 @@ from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 
 from fnn import blas, plain
-from fnn.compiling import compile_as
+from fnn.compiling import array, compile_as
 
 LEAST = 1 << 14  # numbers that are worth a thread
 MOST = 64  # threads
@@ -297,9 +297,6 @@ def compile_threaded(name: str, dtype: np.dtype[Any], given: str) -> partial[Any
     """The loop of that name for arrays of that dtype, with the arguments of the plain one."""
     number, data = numba.from_dtype(dtype), numba.from_dtype(np.dtype(given or dtype))
     hand: Any = _rows if name == "rows" else _update
-
-    def array(kind: Any, axes: int, *, out: bool = False) -> Any:
-        return types.Array(kind, axes, "C", readonly=not out)
 
     if name == "rows":
         takes = [array(data, 2), array(whole, 1), number, array(number, 2, out=True)]

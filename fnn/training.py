@@ -240,10 +240,12 @@ def fold(
     """
     recipe, pool = run.recipe, Pool()
     count = batch_count(data, recipe.batch_size)
-    kernels.choose(min(epochs, 10**9) * count * _numbers(run, len(data) / count))
+    numbers, ahead = _numbers(run, len(data) / count), None
+    kernels.choose(min(epochs, 10**9) * count * numbers)
     while True:
         rows, seconds, begun = 0, 0.0, perf_counter()
-        ahead = None if every == "step" else stride(run, data, _numbers(run, len(data) / count))
+        if not ahead and every != "step":  # the loops in use may have become others
+            ahead = stride(run, data, numbers)
         shuffled, each = order(data, recipe.batch_size, recipe.seed, run.epoch)
         while run.batch < count:
             with pool, np.errstate(over="ignore", invalid="ignore"):
