@@ -281,5 +281,5 @@ def update(name: str, w: Floats, g: Floats, moments: list[Floats], settings: tup
     """The new w and moments by the loop of that name, whose settings `fnn.plain` says."""
     made = Updated([empty(w.shape, w.dtype) for _ in range(1 + len(moments))])
     made.g = g
-    made.finite = not _run(name, w.dtype, np.array(settings, w.dtype), w, g, *moments, *made)
+    made.finite = not _run(name, w.dtype, np.array(settings, w.dtype), g, w, *moments, *made)
     return made

@@ -192,13 +192,13 @@ def blockwise(loop: Callable[..., None]) -> Callable[..., bool]:
         for start in range(0, len(vectors[0]), BLOCK):
             loop(s, *(vector[start : start + BLOCK] for vector in vectors))
         with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity spoil the product of w_new and g
-            return not math.isfinite(np.dot(vectors[made], vectors[1]))
+            return not math.isfinite(np.dot(vectors[made], vectors[0]))
 
     return whole
 
 
 @blockwise
-def sgd(s: Floats, w: Floats, g: Floats, w_new: Floats) -> None:
+def sgd(s: Floats, g: Floats, w: Floats, w_new: Floats) -> None:
     """w − rate · g."""
     (rate,) = s
     np.multiply(g, rate, out=w_new)
@@ -206,7 +206,7 @@ def sgd(s: Floats, w: Floats, g: Floats, w_new: Floats) -> None:
 
 
 @blockwise
-def momentum(s: Floats, w: Floats, g: Floats, v: Floats, w_new: Floats, v_new: Floats) -> None:
+def momentum(s: Floats, g: Floats, w: Floats, v: Floats, w_new: Floats, v_new: Floats) -> None:
     """v' = mu · v + g, and w − rate · v', or with nesterov w − rate · (mu · v' + g)."""
     rate, mu, nesterov = s
     np.multiply(v, mu, out=v_new)
@@ -221,7 +221,7 @@ def momentum(s: Floats, w: Floats, g: Floats, v: Floats, w_new: Floats, v_new: F
 
 
 @blockwise
-def rmsprop(s: Floats, w: Floats, g: Floats, v: Floats, w_new: Floats, v_new: Floats) -> None:
+def rmsprop(s: Floats, g: Floats, w: Floats, v: Floats, w_new: Floats, v_new: Floats) -> None:
     """v' = decay · v + fresh · g², and w − rate · g / (√v' + epsilon)."""
     rate, decay, fresh, epsilon = s
     _add_square(v, decay, g, fresh, v_new, w_new)
@@ -229,7 +229,7 @@ def rmsprop(s: Floats, w: Floats, g: Floats, v: Floats, w_new: Floats, v_new: Fl
 
 
 @blockwise
-def lion(s: Floats, w: Floats, g: Floats, m: Floats, w_new: Floats, m_new: Floats) -> None:
+def lion(s: Floats, g: Floats, w: Floats, m: Floats, w_new: Floats, m_new: Floats) -> None:
     """m' = beta2 · m + fresh2 · g, and keep · w − rate · sign(beta1 · m + fresh1 · g)."""
     rate, beta1, fresh1, beta2, fresh2, keep = s
     _mix(m, beta1, g, fresh1, m_new, w_new)
@@ -241,7 +241,7 @@ def lion(s: Floats, w: Floats, g: Floats, m: Floats, w_new: Floats, m_new: Float
 
 @blockwise
 def adam(
-    s: Floats, w: Floats, g: Floats, m: Floats, v: Floats, w_new: Floats, m_new: Floats, v_new: Floats
+    s: Floats, g: Floats, w: Floats, m: Floats, v: Floats, w_new: Floats, m_new: Floats, v_new: Floats
 ) -> None:  # fmt: skip
     """m' = beta1 · m + fresh1 · g, v' = beta2 · v + fresh2 · g², and keep · w − rate · m' / (√v' + epsilon)."""
     rate, beta1, fresh1, beta2, fresh2, epsilon, keep = s
@@ -252,7 +252,7 @@ def adam(
 
 @blockwise
 def nadam(
-    s: Floats, w: Floats, g: Floats, m: Floats, v: Floats, w_new: Floats, m_new: Floats, v_new: Floats
+    s: Floats, g: Floats, w: Floats, m: Floats, v: Floats, w_new: Floats, m_new: Floats, v_new: Floats
 ) -> None:  # fmt: skip
     """Adam's, with ahead · m' + now · g in place of m'."""
     rate, beta1, fresh1, beta2, fresh2, epsilon, ahead, now = s
@@ -263,7 +263,7 @@ def nadam(
 
 @blockwise
 def amsgrad(
-    s: Floats, w: Floats, g: Floats, m: Floats, v: Floats, most: Floats,
+    s: Floats, g: Floats, w: Floats, m: Floats, v: Floats, most: Floats,
     w_new: Floats, m_new: Floats, v_new: Floats, most_new: Floats,
 ) -> None:  # fmt: skip
     """Adam's, with the largest v' so far in place of v'."""

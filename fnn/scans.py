@@ -45,17 +45,17 @@ def _made(sources: str) -> Any:
 
     def steps(
         places: Any, x: Any, y: Any, index: Any, n: int, scale: Any, widths: Any, relus: Any, drops: Any, told: Any,
-        tidy: Any, tiny: Any, first: Any, one: Any, two: Any, changed: Any, g: Any, gradient: Any, work: Any,
-        spare: Any, inputs: Any, s: Any, e: Any, rest: Any, logs: Any, dz: Any, labels: Any, call: Any, sums: Any,
+        tidy: Any, tiny: Any, first: Any, after: Any, moments: Any, g: Any, gradient: Any, work: Any, spare: Any,
+        inputs: Any, s: Any, e: Any, rest: Any, logs: Any, dz: Any, labels: Any, call: Any, sums: Any,
     ) -> int:  # fmt: skip
         if len(sources) == 0:  # only what it mentions is part of its key on disk
             return -1
-        gemm, exp, exp_data, log1p, log1p_data, spread, count, gather, loop = places
-        olds, news, none = first, one, first[0][:0]
+        gemm, exp, exp_data, log1p, log1p_data, spread, count, gather, loop, in_place = places
+        vectors, none = first, first[0][:0]  # `after`, once there is something in it
         for step in range(len(told)):
             batch = index[step * n : step * n + n]
             rows(gather, spread, count, x, batch, scale, inputs)
-            forward(gemm, inputs, olds[0], widths, relus, drops, none, work)
+            forward(gemm, inputs, vectors[0], widths, relus, drops, none, work)
             for i in range(n):
                 labels[i] = y[batch[i]]
             shift(work[len(work) - dz.size :].reshape(dz.shape), s)
@@ -65,18 +65,17 @@ def _made(sources: str) -> Any:
             loss = label_loss(s, logs, labels) / n
             if not math.isfinite(loss):
                 return step
-            backward(gemm, inputs, olds[0], widths, relus, drops, none, work, dz, spare, gradient)
-            # g is the gradient once more, read-only: a tuple that is gone through has one type
-            vectors = olds[:1] + (g,) + olds[1:] + news  # noqa: RUF005
-            if update(loop, spread, count, told[step], *vectors) != 0:
+            backward(gemm, inputs, vectors[0], widths, relus, drops, none, work, dz, spare, gradient)
+            # a tuple that is gone through has one type, that of arrays which are read
+            if update(loop, spread, count, told[step], g, *vectors, *after) != 0:
                 return step
+            vectors, loop = after, in_place
             if tidy[step]:
-                for i in range(1, len(news)):
-                    drop_tiny(changed[i + (step % 2) * len(news)], tiny)
+                for moment in moments:
+                    drop_tiny(moment, tiny)
             sums[0] += n
             sums[1] += n * loss
             sums[2] += right
-            olds, news = news, (two if step % 2 == 0 else one)
         return len(told)
 
     return steps
@@ -94,8 +93,8 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
     flags, read = array(types.boolean, 1), types.UniTuple(array(number, 1), vectors)
     flat, matrix, integers = array(number, 1, out=True), array(number, 2, out=True), array(whole, 1, out=True)
     of = whole(
-        types.UniTuple(whole, 9), array(data, 2), array(whole, 1), array(whole, 1), whole, number, array(whole, 1),
-        flags, flags, array(number, 2), flags, number, read, read, read, types.UniTuple(flat, 2 * vectors),
+        types.UniTuple(whole, 10), array(data, 2), array(whole, 1), array(whole, 1), whole, number, array(whole, 1),
+        flags, flags, array(number, 2), flags, number, read, read, types.UniTuple(flat, vectors - 1),
         array(number, 1), flat, flat, matrix, matrix, matrix, matrix, flat, flat, matrix, integers, integers,
         array(types.float64, 1, out=True),
     )  # fmt: skip
@@ -103,7 +102,8 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
     steps = compile_as(of, _made(hashlib.sha256(sources.encode()).hexdigest()))
     updating, gathering = threaded.compile_threaded(loop, dtype, ""), threaded.compile_threaded("rows", dtype, given)
     address, spread, count = updating.args
-    return steps, (gemm[2], *places, spread, count, gathering.args[0], address)
+    in_place = threaded.compile_loop(loop, types.CPointer(number)).address
+    return steps, (gemm[2], *places, spread, count, gathering.args[0], address, in_place)
 
 
 def _same(places: list[int], dtype: np.dtype[Any]) -> bool:

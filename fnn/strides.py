@@ -1,7 +1,8 @@
-"""As many steps at once as fit into a few hundredths of a second, where nobody asks for the states between them."""
+"""As many steps at once as a fifth of a second has time for, where nobody asks for the states between them."""
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,13 @@ from fnn.descent import TIDYING, Descent, is_descent, moments
 from fnn.params import Params
 from fnn.runs import Sums, TrainState
 
-LONG = 1e7  # numbers that a stride goes through, before Ctrl-C and a bar have their turn
+A_WHILE = 0.2  # seconds, after which Ctrl-C and a bar have their turn; how many steps that is changes no bit
 
 
 class Stride:
     """Steps of one run on full batches of one data set, to the bits of step by step."""
 
-    def __init__(self, run: TrainState, data: Dataset, numbers: float) -> None:
+    def __init__(self, run: TrainState, data: Dataset) -> None:
         from fnn.scans import compiled_steps
 
         recipe, dtype = run.recipe, run.params.dtype
@@ -31,7 +32,7 @@ class Stride:
         self._steps: Any = made and made[0]
         self._places: Any = made and made[1]
         self._rows, self._x, self._y = data.rows, data.x, data.y.astype(np.intp, copy=False)
-        self._most = max(1, int(LONG / numbers))
+        self._most = 1  # steps
         tower: Any = recipe.network.tower
         widths, n = tower.widths, recipe.batch_size or 1
         last = widths[-1]
@@ -43,35 +44,46 @@ class Stride:
 
     def go(self, run: TrainState, shuffled: Ints) -> TrainState:
         """The run after as many steps of the epoch as go at once, which may be none."""
+        begun = perf_counter()
         n, dtype, optimizer, state = self._n, run.params.dtype, self._optimizer, run.optimizer_state
         count = min(len(shuffled) // n - run.batch, self._most)
         if self._steps is None or count < 1:
             return run
         places = shuffled[run.batch * n : (run.batch + count) * n]
         rows = places if self._rows is None else self._rows[places]
-        told = [optimizer.coefficients(optimizer.rate(t), t + 1, dtype) for t in range(state.step, state.step + count)]
+        each = range(state.step, state.step + count)
+        told = np.array([optimizer.coefficients(optimizer.rate(t), t + 1, dtype) for t in each], dtype)
         tidy = np.arange(state.step, state.step + count) % TIDYING == TIDYING - 1
         old = (run.params.vector, *(getattr(state, name) for name in moments(optimizer.state_kind)))
-        one, two = (tuple(empty(vector.shape, dtype) for vector in old) for _ in range(2))
-        g, sums = empty(old[0].shape, dtype), np.array([run.sums.weight, run.sums.loss, run.sums.right])
-        try:
-            done = self._steps(
-                self._places, self._x, self._y, rows, n, self._scale, *self._network, np.array(told, dtype), tidy,
-                kernels.TINY[dtype.char], old, one, two, one + two, g, g, *self._work, sums,
+        after = tuple(empty(vector.shape, dtype) for vector in old)
+        g = empty(old[0].shape, dtype)
+
+        def steps(count: int) -> tuple[int, Any]:
+            sums = np.array([run.sums.weight, run.sums.loss, run.sums.right])
+            made = self._steps(
+                self._places, self._x, self._y, rows, n, self._scale, *self._network, told[:count], tidy,
+                kernels.TINY[dtype.char], old, after, after[1:], g, g, *self._work, sums,
             )  # fmt: skip
+            return made, sums
+
+        try:
+            done, sums = steps(count)
         except TypeError:  # by numba, before anything is computed
-            done = 0
+            return run
+        if 0 < done < count:  # what the step after wrote over is made once more
+            done, sums = steps(done)
         if not done:
             return run
-        vector, *others = one if done % 2 else two
+        self._most = max(1, int(done * A_WHILE / (perf_counter() - begun)))
+        vector, *others = after
         params = Params.made(run.params.layout, vector, run.params.running)
         after, batch = optimizer.state_kind.made(state.step + done, *others), run.batch + done
         summed = Sums(*sums.tolist())
         return TrainState(run.recipe, params, after, run.epoch, batch, summed, run.best, run.best_epoch, run.history)
 
 
-def stride(run: TrainState, data: Dataset, numbers: float) -> Stride | None:
-    """What makes many steps at once; None where they are of another kind. A step goes through so many numbers."""
+def stride(run: TrainState, data: Dataset) -> Stride | None:
+    """What makes many steps at once; None where they are of another kind."""
     recipe, x, y = run.recipe, data.x, data.y
     network, tower, optimizer = recipe.network, recipe.network.tower, recipe.optimizer
     plain = network.plain_cross_entropy and not network.penalized and not network.limits
@@ -82,4 +94,4 @@ def stride(run: TrainState, data: Dataset, numbers: float) -> Stride | None:
     dense = type(x) is np.ndarray and x.flags.c_contiguous and x.dtype.isnative and x.dtype.char in kernels.GIVEN
     labels = y.ndim == 1 and y.dtype.kind in "bui" and data.sample_weight is None
     full = recipe.batch_size is not None and recipe.batch_size > 1
-    return Stride(run, data, numbers) if dense and labels and full and run.params.dtype in DTYPES else None
+    return Stride(run, data) if dense and labels and full and run.params.dtype in DTYPES else None

@@ -27,6 +27,7 @@ LEAST = 1 << 14  # numbers that are worth a thread
 MOST = 64  # threads
 BOX = 24  # integers: what comes of it, how much there is to do, the arrays' addresses, and the settings as they are
 ODD, MANY, FIRST, SETTINGS = 0, 1, 2, 16
+OLD = 4  # vectors that an update reads beside the gradient
 INT, LONG, VOID, POINTER = ir.IntType(32), ir.IntType(64), ir.VoidType(), ir.IntType(8).as_pointer()
 
 types: Any = numba.types
@@ -73,12 +74,15 @@ def _call_on_threads(_typing: Any, function: Any, threads: Any, loop: Any, boxes
 
 @known
 def _cast(_typing: Any, at: Any, kind: Any) -> Any:
-    """The pointer as one to numbers of that kind."""
+    """The pointer as one to numbers of that kind, or that what it is of points to in the end."""
+    number = kind
+    while hasattr(number, "dtype"):
+        number = number.dtype
 
     def cast(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(kind.dtype)(at, kind), cast
+    return types.CPointer(number)(at, kind), cast
 
 
 @known
@@ -91,6 +95,16 @@ def _point(_typing: Any, like: Any, address: Any) -> Any:
     return like(like, address), cast
 
 
+@known
+def _apart(_typing: Any, at: Any) -> Any:
+    """1 where an update writes new vectors, and 0 where it writes over the old ones, told by a pointer to pointers."""
+
+    def constant(_context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
+        return ir.Constant(LONG, 0 if isinstance(at.dtype, types.CPointer) else 1)
+
+    return whole(at), constant
+
+
 @jit
 def _pieces(numbers: int, spread: int, count: int) -> Any:
     """Boxes for as many threads as that many numbers are worth and there are."""
@@ -99,16 +113,13 @@ def _pieces(numbers: int, spread: int, count: int) -> Any:
 
 
 @jit
-def _do(loop: int, boxes: Any, spread: int) -> int:
+def _do(loop: int, boxes: Any, spread: int) -> Any:
     """The loop with each box; the sum of what came of it."""
     if len(boxes) == 1:
         _call(loop, boxes.ctypes.data)
     else:
         _call_on_threads(spread, len(boxes), loop, boxes.ctypes.data, BOX * boxes.itemsize)
-    odd = 0
-    for part in range(len(boxes)):
-        odd += boxes[part, ODD]
-    return odd
+    return boxes[:, ODD].sum()
 
 
 @jit
@@ -124,7 +135,8 @@ def _update(loop: int, spread: int, count: int, settings: Any, *vectors: Any) ->
         boxes[part, MANY] = end - start
         _numbers(boxes[part], settings)[: len(settings)] = settings
         for i in range(len(vectors)):
-            boxes[part, FIRST + i] = vectors[i].ctypes.data + start * settings.itemsize
+            place = i if i <= len(vectors) // 2 else OLD + i - len(vectors) // 2
+            boxes[part, FIRST + place] = vectors[i].ctypes.data + start * settings.itemsize
     return _do(loop, boxes, spread)
 
 
@@ -147,8 +159,9 @@ def _rows(loop: int, spread: int, count: int, x: Any, index: Any, scale: Any, ou
 @jit
 def _settings(at: Any) -> Any:
     """As many as an update may have; those after the last are of no account."""
-    first = SETTINGS * 8 // carray(at, 1).itemsize
-    s = carray(at, first + 8)[first:]
+    numbers = _cast(at, at)
+    first = SETTINGS * 8 // carray(numbers, 1).itemsize
+    s = carray(numbers, first + 8)[first:]
     return s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
 
 
@@ -190,9 +203,10 @@ def _array(at: Any, i: int) -> Any:
 
 @jit
 def _vectors(at: Any) -> Any:
-    """As many as an update may have; those after the last are nowhere."""
-    first = _array(at, 0), _array(at, 1), _array(at, 2), _array(at, 3), _array(at, 4)
-    return first + (_array(at, 5), _array(at, 6), _array(at, 7), _array(at, 8))  # noqa: RUF005
+    """The gradient, w and moments, the new ones of them: as many as an update may have; others are nowhere."""
+    a, new = _cast(at, at), 1 + OLD * _apart(at)
+    old = _array(a, 0), _array(a, 1), _array(a, 2), _array(a, 3), _array(a, 4)
+    return old + (_array(a, new), _array(a, new + 1), _array(a, new + 2), _array(a, new + 3))  # noqa: RUF005
 
 
 @jit
@@ -208,7 +222,7 @@ def _return(at: Any, odd: int) -> None:
 
 
 def sgd(at: Any) -> None:
-    w, g, w_new = _vectors(at)[:3]
+    g, w, _, _, _, w_new, _, _, _ = _vectors(at)
     rate, odd = _settings(at)[0], 0
     for i in range(len(w)):
         w_new[i] = w[i] - g[i] * rate
@@ -217,7 +231,7 @@ def sgd(at: Any) -> None:
 
 
 def momentum(at: Any) -> None:
-    w, g, v, w_new, v_new = _vectors(at)[:5]
+    g, w, v, _, _, w_new, v_new, _, _ = _vectors(at)
     rate, mu, nesterov = _settings(at)[:3]
     odd, ahead = 0, nesterov != 0
     for i in range(len(w)):
@@ -229,7 +243,7 @@ def momentum(at: Any) -> None:
 
 
 def rmsprop(at: Any) -> None:
-    w, g, v, w_new, v_new = _vectors(at)[:5]
+    g, w, v, _, _, w_new, v_new, _, _ = _vectors(at)
     rate, decay, fresh, epsilon = _settings(at)[:4]
     odd = 0
     for i in range(len(w)):
@@ -241,7 +255,7 @@ def rmsprop(at: Any) -> None:
 
 
 def lion(at: Any) -> None:
-    w, g, m, w_new, m_new = _vectors(at)[:5]
+    g, w, m, _, _, w_new, m_new, _, _ = _vectors(at)
     rate, beta1, fresh1, beta2, fresh2, keep = _settings(at)[:6]
     zero, one, odd = w.dtype.type(0), w.dtype.type(1), 0
     for i in range(len(w)):
@@ -254,7 +268,7 @@ def lion(at: Any) -> None:
 
 
 def adam(at: Any) -> None:
-    w, g, m, v, w_new, m_new, v_new = _vectors(at)[:7]
+    g, w, m, v, _, w_new, m_new, v_new, _ = _vectors(at)
     rate, beta1, fresh1, beta2, fresh2, epsilon, keep = _settings(at)[:7]
     odd = 0
     for i in range(len(w)):
@@ -267,7 +281,7 @@ def adam(at: Any) -> None:
 
 
 def nadam(at: Any) -> None:
-    w, g, m, v, w_new, m_new, v_new = _vectors(at)[:7]
+    g, w, m, v, _, w_new, m_new, v_new, _ = _vectors(at)
     rate, beta1, fresh1, beta2, fresh2, epsilon, ahead, now = _settings(at)
     odd = 0
     for i in range(len(w)):
@@ -280,7 +294,7 @@ def nadam(at: Any) -> None:
 
 
 def amsgrad(at: Any) -> None:
-    w, g, m, v, most, w_new, m_new, v_new, most_new = _vectors(at)
+    g, w, m, v, most, w_new, m_new, v_new, most_new = _vectors(at)
     rate, beta1, fresh1, beta2, fresh2, epsilon = _settings(at)[:6]
     odd = 0
     for i in range(len(w)):
@@ -296,20 +310,21 @@ def amsgrad(at: Any) -> None:
 def compile_threaded(name: str, dtype: np.dtype[Any], given: str) -> partial[Any]:
     """The loop of that name for arrays of that dtype, with the arguments of the plain one."""
     number, data = numba.from_dtype(dtype), numba.from_dtype(np.dtype(given or dtype))
-    hand: Any = _rows if name == "rows" else _update
-
+    hand: Any = _update
     if name == "rows":
+        hand, name = _rows, f"rows_{dtype.char}"
         takes = [array(data, 2), array(whole, 1), number, array(number, 2, out=True)]
     else:
         vectors = len(signature(vars(plain)[name]).parameters) - 1
         takes = [array(number, 1), types.StarArgUniTuple(array(number, 1), vectors)]
     hand = compile_as(whole(whole, whole, whole, *takes), hand)
-    loop = _compiled(f"rows_{dtype.char}" if name == "rows" else name, data)
+    loop = compile_loop(name, data)
     spread = blas.address("gotoblas_pthread")
     count = blas.address("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads")
     return partial(hand, loop.address, spread, count)
 
 
 @cache  # for as long as its address may be called
-def _compiled(name: str, data: Any) -> Any:
+def compile_loop(name: str, data: Any) -> Any:
+    """The loop of that name for what the type of its argument says."""
     return compile_as(types.void(types.CPointer(data)), globals()[name], numba.cfunc)

@@ -245,7 +245,7 @@ def fold(
     while True:
         rows, seconds, begun = 0, 0.0, perf_counter()
         if not ahead and every != "step":  # the loops in use may have become others
-            ahead = stride(run, data, numbers)
+            ahead = stride(run, data)
         shuffled, each = order(data, recipe.batch_size, recipe.seed, run.epoch)
         while run.batch < count:
             with pool, np.errstate(over="ignore", invalid="ignore"):

@@ -73,7 +73,7 @@ def test_the_same_bits(name: str, dtype: np.dtype[Any], n: int, seed: int, speci
         with np.errstate(all="ignore"):
             odd = loop(numbers, *vectors)
         found.append(vectors)
-        new, g = vectors[names.index("w_new")], vectors[1]
+        new, g = (vectors[names.index(p)] for p in ("w_new", "g"))
         with np.errstate(all="ignore"):
             if not np.isfinite(new + g).all():
                 assert odd
@@ -119,10 +119,10 @@ from fnn import plain
 from fnn.threaded import LEAST, compile_threaded
 w, g = np.random.default_rng(0).random((2, 5 * LEAST + 1))
 ours, theirs = np.empty_like(w), np.empty_like(w)
-plain.sgd(np.full(1, 0.1), w, g, ours)
+plain.sgd(np.full(1, 0.1), g, w, ours)
 for _ in range(100):
     theirs[:] = 0
-    compile_threaded("sgd", w.dtype, "")(np.full(1, 0.1), w, g, theirs)
+    compile_threaded("sgd", w.dtype, "")(np.full(1, 0.1), g, w, theirs)
     assert np.array_equal(ours, theirs)
 """
 
@@ -138,7 +138,7 @@ def test_on_the_threads_of_numpys_blas(threads: str) -> None:
 def test_without_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blas, "address", lambda *_: 0)
     w, g, w_new = np.random.default_rng(0).random((3, 3 * LEAST))
-    assert compile_threaded("sgd", w.dtype, "")(np.full(1, 0.5), w, g, w_new) == 0
+    assert compile_threaded("sgd", w.dtype, "")(np.full(1, 0.5), g, w, w_new) == 0
     assert np.array_equal(w_new, w - 0.5 * g)
 
 
