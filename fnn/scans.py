@@ -18,10 +18,10 @@ import numpy as np
 
 from fnn import compiled, stacked, threaded
 from fnn.compiling import array, compile_as
-from fnn.threaded import POINTER, VOID, _function, jit, known, types, whole
+from fnn.foreign import POINTER, VOID, c_function, jit, known, types, whole
 
-forward, backward = jit(stacked._forward), jit(stacked._backward)
-update, rows = jit(threaded._update), jit(threaded._rows)
+forward, backward = jit(stacked.forward), jit(stacked.backward)
+update, rows = jit(threaded.update_in_pieces), jit(threaded.rows_in_pieces)
 shift, label_head, label_loss = jit(compiled.shift), jit(compiled.label_head), jit(compiled.label_loss)
 drop_tiny = jit(compiled.drop_tiny)
 
@@ -29,7 +29,7 @@ drop_tiny = jit(compiled.drop_tiny)
 @known
 def _ufunc_loop(_typing: Any, function: Any, args: Any, counts: Any, strides: Any, data: Any) -> Any:
     made_of = types.void(function, args, counts, strides, data)
-    return made_of, _function(VOID, POINTER, POINTER, POINTER, POINTER)
+    return made_of, c_function(VOID, POINTER, POINTER, POINTER, POINTER)
 
 
 @jit
@@ -50,12 +50,12 @@ def _made(sources: str) -> Any:
     ) -> int:  # fmt: skip
         if len(sources) == 0:  # only what it mentions is part of its key on disk
             return -1
-        gemm, exp, exp_data, log1p, log1p_data, spread, count, gather, loop, in_place = places
+        gemm, gemv, exp, exp_data, log1p, log1p_data, spread, count, gather, loop, in_place = places
         vectors, none = first, first[0][:0]  # `after`, once there is something in it
         for step in range(len(told)):
             batch = index[step * n : step * n + n]
             rows(gather, spread, count, x, batch, scale, inputs)
-            forward(gemm, inputs, vectors[0], widths, relus, drops, none, work)
+            forward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work)
             for i in range(n):
                 labels[i] = y[batch[i]]
             shift(work[len(work) - dz.size :].reshape(dz.shape), s)
@@ -65,7 +65,7 @@ def _made(sources: str) -> Any:
             loss = label_loss(s, logs, labels) / n
             if not math.isfinite(loss):
                 return step
-            backward(gemm, inputs, vectors[0], widths, relus, drops, none, work, dz, spare, gradient)
+            backward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work, dz, spare, gradient)
             # a tuple that is gone through has one type, that of arrays which are read
             if update(loop, spread, count, told[step], g, *vectors, *after) != 0:
                 return step
@@ -86,14 +86,14 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
     """Steps with that update, on so many vectors, and the addresses that they are told; None where NumPy is another."""
     number, data = numba.from_dtype(dtype), numba.from_dtype(np.dtype(given))
     places = [*_ufunc(np.exp, dtype.char), *_ufunc(np.log1p, dtype.char)]
-    gemm = stacked.compiled(dtype.char)
-    if gemm is None or 0 in places[::2] or not _same(places, dtype):
+    products = stacked.compiled(dtype.char)
+    if products is None or 0 in places[::2] or not _same(places, dtype):
         return None
 
     flags, read = array(types.boolean, 1), types.UniTuple(array(number, 1), vectors)
     flat, matrix, integers = array(number, 1, out=True), array(number, 2, out=True), array(whole, 1, out=True)
     of = whole(
-        types.UniTuple(whole, 10), array(data, 2), array(whole, 1), array(whole, 1), whole, number, array(whole, 1),
+        types.UniTuple(whole, 11), array(data, 2), array(whole, 1), array(whole, 1), whole, number, array(whole, 1),
         flags, flags, array(number, 2), flags, number, read, read, types.UniTuple(flat, vectors - 1),
         array(number, 1), flat, flat, matrix, matrix, matrix, matrix, flat, flat, matrix, integers, integers,
         array(types.float64, 1, out=True),
@@ -103,7 +103,7 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
     updating, gathering = threaded.compile_threaded(loop, dtype, ""), threaded.compile_threaded("rows", dtype, given)
     address, spread, count = updating.args
     in_place = threaded.compile_loop(loop, types.CPointer(number)).address
-    return steps, (gemm[2], *places, spread, count, gathering.args[0], address, in_place)
+    return steps, (*products[2:], *places, spread, count, gathering.args[0], address, in_place)
 
 
 def _same(places: list[int], dtype: np.dtype[Any]) -> bool:

@@ -12,55 +12,62 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba.extending import intrinsic
 
 from fnn import blas, dense
 from fnn.compiling import array, compile_as
+from fnn.foreign import INT, LONG, POINTER, VOID, c_function, jit, known, types, whole
 
 ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
-NAMES = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")  # in NumPy's own builds, with integers of 64 bits
+NAMES = [(f"scipy_cblas_{{}}{name}64_", f"cblas_{{}}{name}64_") for name in ("gemm", "gemv")]  # of NumPy's own builds
 
 
-def _calling(
-    _typing: Any, address: Any, one: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any,
-    a: Any, lda: Any, b: Any, ldb: Any, c: Any, ldc: Any,
+@known
+def _gemm(
+    _typing: Any, address: Any, order: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, one: Any,
+    a: Any, lda: Any, b: Any, ldb: Any, zero: Any, c: Any, ldc: Any,
 ) -> Any:  # fmt: skip
-    """How numba is to compile C = A · B by the cblas function at an address; the arrays are addresses too."""
-    whole = numba.types.intp
-    made_of = numba.void(whole, one, *[whole] * 11)
-
-    def call(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        address, one, ta, tb, m, n, k, a, lda, b, ldb, c, ldc = args
-        short, long, pointer = ir.IntType(32), ir.IntType(64), ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(
-            ir.VoidType(),
-            [short] * 3 + [long] * 3 + [one.type, pointer, long, pointer, long, one.type, pointer, long],
-        )
-        ta, tb = (builder.trunc(flag, short) for flag in (ta, tb))
-        a, b, c = (builder.inttoptr(array, pointer) for array in (a, b, c))
-        order, zero = ir.Constant(short, ROWS), ir.Constant(one.type, 0)
-        builder.call(
-            builder.inttoptr(address, kind.as_pointer()), [order, ta, tb, m, n, k, one, a, lda, b, ldb, zero, c, ldc]
-        )
-        return context.get_dummy_value()
-
-    return made_of, call
+    takes = INT, INT, INT, LONG, LONG, LONG, None, POINTER, LONG, POINTER, LONG, None, POINTER, LONG
+    return types.void(*[whole] * 7, one, *[whole] * 4, zero, whole, whole), c_function(VOID, *takes)
 
 
-_gemm: Any = intrinsic(_calling)
+@known
+def _gemv(
+    _typing: Any, address: Any, order: Any, ta: Any, m: Any, n: Any, one: Any,
+    a: Any, lda: Any, x: Any, step: Any, zero: Any, y: Any, jump: Any,
+) -> Any:  # fmt: skip
+    takes = INT, INT, LONG, LONG, None, POINTER, LONG, POINTER, LONG, None, POINTER, LONG
+    return types.void(*[whole] * 5, one, *[whole] * 4, zero, whole, whole), c_function(VOID, *takes)
 
 
-def _forward(gemm: int, x: Any, vector: Any, widths: Any, relus: Any, drops: Any, masks: Any, work: Any) -> None:
+@jit
+def _product(gemm: int, gemv: int, tb: int, n: int, units: int, k: int, a: int, b: int, ldb: int, c: Any) -> None:
+    """a · b, or a · bᵀ, of n rows of k numbers, as NumPy has it made: of one row by another function."""
+    one, zero = c.dtype.type(1), c.dtype.type(0)
+    if n > 1:
+        _gemm(gemm, ROWS, AS_IT_IS, tb, n, units, k, one, a, k, b, ldb, zero, c.ctypes.data, units)
+    elif tb == AS_IT_IS:
+        _gemv(gemv, ROWS, TRANSPOSED, k, units, one, b, ldb, a, 1, zero, c.ctypes.data, 1)
+    else:
+        _gemv(gemv, ROWS, AS_IT_IS, units, k, one, b, ldb, a, 1, zero, c.ctypes.data, 1)
+
+
+@jit
+def _outer(a: Any, b: Any, out: Any) -> None:
+    for i in range(len(a)):
+        for j in range(len(b)):
+            out[i, j] = a[i] * b[j]
+
+
+def forward(
+    gemm: int, gemv: int, x: Any, vector: Any, widths: Any, relus: Any, drops: Any, masks: Any, work: Any
+) -> None:
     """Write each layer's outputs into `work`, one after the other; the last layer's are before its activation."""
-    n, size, one, zero = x.shape[0], vector.itemsize, vector.dtype.type(1), vector.dtype.type(0)
+    n, size, zero = x.shape[0], vector.itemsize, vector.dtype.type(0)
     a, at, to, masked = x.ctypes.data, 0, 0, 0
     for layer in range(len(relus)):
         inputs, units = widths[layer], widths[layer + 1]
-        out = work.ctypes.data + to * size
-        weight = vector.ctypes.data + at * size
-        _gemm(gemm, one, AS_IT_IS, AS_IT_IS, n, units, inputs, a, inputs, weight, units, out, units)
         z = work[to : to + n * units].reshape(n, units)
+        _product(gemm, gemv, AS_IT_IS, n, units, inputs, a, vector.ctypes.data + at * size, units, z)
         bias = vector[at + inputs * units : at + inputs * units + units]
         if relus[layer]:
             for i in range(n):
@@ -77,11 +84,11 @@ def _forward(gemm: int, x: Any, vector: Any, widths: Any, relus: Any, drops: Any
                 for j in range(units):
                     z[i, j] *= mask[i, j]
             masked += n * units
-        a, at, to = out, at + inputs * units + units, to + n * units
+        a, at, to = z.ctypes.data, at + inputs * units + units, to + n * units
 
 
-def _backward(
-    gemm: int, x: Any, vector: Any, widths: Any, relus: Any, drops: Any, masks: Any, work: Any, delta: Any,
+def backward(
+    gemm: int, gemv: int, x: Any, vector: Any, widths: Any, relus: Any, drops: Any, masks: Any, work: Any, delta: Any,
     spare: Any, g: Any,
 ) -> None:  # fmt: skip
     """Write the gradient into g, from `delta`, the derivative by the last z; `spare` has two rows for the others'."""
@@ -92,9 +99,13 @@ def _backward(
         inputs, units = widths[layer], widths[layer + 1]
         at -= inputs * units + units
         to -= n * inputs if layer else 0
-        a = work.ctypes.data + to * size if layer else x.ctypes.data
-        dz = delta.ctypes.data
-        _gemm(gemm, one, TRANSPOSED, AS_IT_IS, inputs, units, n, a, inputs, dz, units, g.ctypes.data + at * size, units)
+        before = work[to : to + n * inputs].reshape(n, inputs) if layer else x
+        of_weight = g[at : at + inputs * units].reshape(inputs, units)
+        if n == 1:
+            _outer(before[0], delta[0], of_weight)
+        else:
+            a, dz, out = before.ctypes.data, delta.ctypes.data, of_weight.ctypes.data
+            _gemm(gemm, ROWS, TRANSPOSED, AS_IT_IS, inputs, units, n, one, a, inputs, dz, units, zero, out, units)
         sums = g[at + inputs * units : at + inputs * units + units]
         sums[:] = zero
         for i in range(n):
@@ -103,7 +114,7 @@ def _backward(
         if layer:
             da = spare[layer % 2, : n * inputs].reshape(n, inputs)
             weight = vector.ctypes.data + at * size
-            _gemm(gemm, one, AS_IT_IS, TRANSPOSED, n, inputs, units, dz, units, weight, units, da.ctypes.data, inputs)
+            _product(gemm, gemv, TRANSPOSED, n, inputs, units, delta.ctypes.data, weight, units, da)
             if drops[layer - 1]:
                 masked -= n * inputs
                 mask = masks[masked : masked + n * inputs].reshape(n, inputs)
@@ -111,7 +122,6 @@ def _backward(
                     for j in range(inputs):
                         da[i, j] *= mask[i, j]
             if relus[layer - 1]:
-                before = work[to : to + n * inputs].reshape(n, inputs)
                 for i in range(n):
                     for j in range(inputs):
                         da[i, j] *= one if before[i, j] > zero else zero
@@ -119,31 +129,35 @@ def _backward(
 
 
 @cache
-def compiled(char: str) -> tuple[Any, Any, int] | None:
-    """Forward, backward and the address of gemm, for numbers of that dtype; None where NumPy's products are others."""
+def compiled(char: str) -> tuple[Any, Any, int, int] | None:
+    """Forward, backward, the addresses of gemm and gemv, for that dtype; None where NumPy's products are others."""
     dtype = np.dtype(char)
-    address = blas.address(*(name.format({"f": "s", "d": "d"}[char]) for name in NAMES))
-    if not address:
+    gemm, gemv = (blas.address(*(name.format({"f": "s", "d": "d"}[char]) for name in names)) for names in NAMES)
+    if not gemm or not gemv:
         return None
-    number, whole = numba.from_dtype(dtype), numba.intp
+    number = numba.from_dtype(dtype)
 
-    flags = array(numba.boolean, 1)
-    inputs = (whole, array(number, 2), array(number, 1), array(whole, 1), flags, flags, array(number, 1))
+    flags, read = array(types.boolean, 1), array(number, 1)
+    inputs = whole, whole, array(number, 2), read, array(whole, 1), flags, flags, read
     flat, matrix = array(number, 1, out=True), array(number, 2, out=True)
-    forward = compile_as(numba.void(*inputs, flat), _forward)
-    backward = compile_as(numba.void(*inputs, flat, matrix, matrix, flat), _backward)
-    calls = forward, backward, address
-    return calls if _one_pass(calls, dtype) == _one_pass((dense.forward, dense.backward), dtype) else None
+    calls = (
+        compile_as(types.void(*inputs, flat), forward),
+        compile_as(types.void(*inputs, flat, matrix, matrix, flat), backward),
+        gemm,
+        gemv,
+    )
+    plain = dense.forward, dense.backward
+    return calls if all(_one_pass(calls, n, dtype) == _one_pass(plain, n, dtype) for n in (1, 7)) else None
 
 
-def _one_pass(calls: tuple[Any, ...], dtype: np.dtype[Any]) -> bytes:
-    """The bytes of a pass through two layers."""
-    forward, backward, *gemm = calls
-    n, widths, relus, drops = 7, (19, 9, 5), (True, False), (True, False)
-    shapes = (np.array(widths), np.array(relus), np.array(drops)) if gemm else (widths, relus, drops)
+def _one_pass(calls: tuple[Any, ...], n: int, dtype: np.dtype[Any]) -> bytes:
+    """The bytes of a pass of n rows through two layers."""
+    forward, backward, *products = calls
+    widths, relus, drops = (19, 9, 5), (True, False), (True, False)
+    shapes = (np.array(widths), np.array(relus), np.array(drops)) if products else (widths, relus, drops)
     drawn = np.random.default_rng(0).standard_normal(1000).astype(dtype)
     x, vector, dz = drawn[: n * 19].reshape(n, 19), drawn[: 19 * 9 + 9 + 9 * 5 + 5], drawn[-n * 5 :].reshape(n, 5)
     work, spare, g = np.empty(n * (9 + 5), dtype), np.empty((2, n * 9), dtype), np.empty_like(vector)
-    forward(*gemm, x, vector, *shapes, drawn[: n * 9], work)
-    backward(*gemm, x, vector, *shapes, drawn[: n * 9], work, dz, spare, g)
+    forward(*products, x, vector, *shapes, drawn[: n * 9], work)
+    backward(*products, x, vector, *shapes, drawn[: n * 9], work, dz, spare, g)
     return work.tobytes() + g.tobytes()

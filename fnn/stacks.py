@@ -25,11 +25,11 @@ class Tower(NamedTuple):
 class Stack:
     """Dense layers, forward and back at once; the bits are those of layer by layer."""
 
-    def __init__(self, tower: Tower, calls: tuple[Any, Any, Any] | None) -> None:
+    def __init__(self, tower: Tower, calls: tuple[Any, Any, int, int] | None) -> None:
         self._forward: Callable[..., None]
         self._backward: Callable[..., None]
-        self._gemm: list[int]
-        self._forward, self._backward, *self._gemm = calls or (dense.forward, dense.backward)
+        self._products: list[int]
+        self._forward, self._backward, *self._products = calls or (dense.forward, dense.backward)
         _, widths, *flags = tower
         self._shapes: tuple[Any, ...] = (widths, *flags)
         if calls:
@@ -40,13 +40,13 @@ class Stack:
         """All that the layers make of x, and the part of it that is the last z."""
         n = len(x)
         work = empty((n * self._units,), vector.dtype)
-        self._forward(*self._gemm, x, vector, *self._shapes, masks, work)
+        self._forward(*self._products, x, vector, *self._shapes, masks, work)
         return work, work[-n * self._outputs :].reshape(n, self._outputs)
 
     def backward(self, x: Floats, vector: Floats, masks: Floats, work: Floats, dz: Floats) -> Floats:
         """The gradient's vector, from the derivative by the last z."""
         spare, g = empty((2, len(x) * self._most), vector.dtype), empty(vector.shape, vector.dtype)
-        self._backward(*self._gemm, x, vector, *self._shapes, masks, work, dz, spare, g)
+        self._backward(*self._products, x, vector, *self._shapes, masks, work, dz, spare, g)
         return g
 
 
@@ -64,5 +64,5 @@ def stack(x: Array, vector: Floats, tower: Tower) -> Stack | None:
     if type(x) is not np.ndarray or x.dtype != vector.dtype:
         return None
     known = x.flags.c_contiguous and x.flags.aligned and vector.flags.aligned
-    compiling = kernels.in_use() and known and len(x) > 1
+    compiling = kernels.in_use() and known and len(x) > 0
     return _stack(tower, vector.dtype.char, compiling=compiling)

@@ -93,5 +93,5 @@ def stride(run: TrainState, data: Dataset) -> Stride | None:
         return None
     dense = type(x) is np.ndarray and x.flags.c_contiguous and x.dtype.isnative and x.dtype.char in kernels.GIVEN
     labels = y.ndim == 1 and y.dtype.kind in "bui" and data.sample_weight is None
-    full = recipe.batch_size is not None and recipe.batch_size > 1
-    return Stride(run, data) if dense and labels and full and run.params.dtype in DTYPES else None
+    batches = recipe.batch_size is not None
+    return Stride(run, data) if dense and labels and batches and run.params.dtype in DTYPES else None

@@ -9,7 +9,6 @@ is imported when it is used, for it imports numba.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache, partial
 from inspect import signature
 from typing import Any
@@ -17,59 +16,32 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 
 from fnn import blas, plain
 from fnn.compiling import array, compile_as
+from fnn.foreign import INT, LONG, POINTER, VOID, c_function, jit, known, types, whole
 
 LEAST = 1 << 14  # numbers that are worth a thread
 MOST = 64  # threads
 BOX = 24  # integers: what comes of it, how much there is to do, the arrays' addresses, and the settings as they are
 ODD, MANY, FIRST, SETTINGS = 0, 1, 2, 16
 OLD = 4  # vectors that an update reads beside the gradient
-INT, LONG, VOID, POINTER = ir.IntType(32), ir.IntType(64), ir.VoidType(), ir.IntType(8).as_pointer()
-
-types: Any = numba.types
-whole = types.intp
-
-
-def jit(function: Callable[..., Any]) -> Any:
-    """Compiled where another compiled function calls it."""
-    return numba.njit(error_model="numpy")(function)
-
-
-def known(function: Callable[..., Any]) -> Any:
-    """A function that numba is told how to compile."""
-    return intrinsic(function)
-
-
-def _function(returns: Any, *takes: Any) -> Callable[..., Any]:
-    """How numba is to call a C function by its address, the first argument; all are integers."""
-
-    def call(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        kind = ir.FunctionType(returns, takes).as_pointer()
-        cast = {INT: builder.trunc, POINTER: builder.inttoptr}
-        given = [cast[kind](arg, kind) for kind, arg in zip(takes, args[1:], strict=True)]
-        result = builder.call(builder.inttoptr(args[0], kind), given)
-        return context.get_dummy_value() if returns == VOID else builder.sext(result, LONG)
-
-    return call
 
 
 @known
 def _threads(_typing: Any, function: Any) -> Any:
-    return whole(function), _function(INT)
+    return whole(function), c_function(INT)
 
 
 @known
 def _call(_typing: Any, loop: Any, box: Any) -> Any:
-    return types.void(loop, box), _function(VOID, POINTER)
+    return types.void(loop, box), c_function(VOID, POINTER)
 
 
 @known
 def _call_on_threads(_typing: Any, function: Any, threads: Any, loop: Any, boxes: Any, stride: Any) -> Any:
-    return whole(function, threads, loop, boxes, stride), _function(INT, INT, POINTER, POINTER, INT)
+    return whole(function, threads, loop, boxes, stride), c_function(INT, INT, POINTER, POINTER, INT)
 
 
 @known
@@ -128,7 +100,7 @@ def _numbers(box: Any, like: Any) -> Any:
     return box[SETTINGS:].view(like.dtype)
 
 
-def _update(loop: int, spread: int, count: int, settings: Any, *vectors: Any) -> Any:
+def update_in_pieces(loop: int, spread: int, count: int, settings: Any, *vectors: Any) -> Any:
     n, boxes = len(vectors[0]), _pieces(len(vectors[0]), spread, count)
     for part in range(len(boxes)):
         start, end = n * part // len(boxes), n * (part + 1) // len(boxes)
@@ -140,7 +112,7 @@ def _update(loop: int, spread: int, count: int, settings: Any, *vectors: Any) ->
     return _do(loop, boxes, spread)
 
 
-def _rows(loop: int, spread: int, count: int, x: Any, index: Any, scale: Any, out: Any) -> Any:
+def rows_in_pieces(loop: int, spread: int, count: int, x: Any, index: Any, scale: Any, out: Any) -> Any:
     n, boxes = len(index), _pieces(out.size, spread, count)
     for part in range(len(boxes)):
         start, end = n * part // len(boxes), n * (part + 1) // len(boxes)
@@ -310,9 +282,9 @@ def amsgrad(at: Any) -> None:
 def compile_threaded(name: str, dtype: np.dtype[Any], given: str) -> partial[Any]:
     """The loop of that name for arrays of that dtype, with the arguments of the plain one."""
     number, data = numba.from_dtype(dtype), numba.from_dtype(np.dtype(given or dtype))
-    hand: Any = _update
+    hand: Any = update_in_pieces
     if name == "rows":
-        hand, name = _rows, f"rows_{dtype.char}"
+        hand, name = rows_in_pieces, f"rows_{dtype.char}"
         takes = [array(data, 2), array(whole, 1), number, array(number, 2, out=True)]
     else:
         vectors = len(signature(vars(plain)[name]).parameters) - 1

@@ -123,11 +123,12 @@ def test_what_is_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def compiled(x: Array, *widths: int) -> bool:
         stack = stacks.stack(x, v, Tower((0, 1), widths, (True, False), (False, False)))
         assert stack is not None
-        return bool(stack._gemm)
+        return bool(stack._products)
 
     assert compiled(x, 3, 5, 2)
     assert not compiled(np.asfortranarray(x), 3, 5, 2)
-    assert not compiled(x[:1], 3, 5, 2)
+    assert compiled(x[:1], 3, 5, 2)
+    assert not compiled(x[:0], 3, 5, 2)
     assert not compiled(x, 3, 1, 2)
     assert stacks.stack(x.astype(np.float64), v, Tower((0,), (3, 2), (False,), (False,))) is None
     monkeypatch.setattr(kernels, "_compiling", False)
@@ -245,9 +246,12 @@ def test_where_numpys_products_are_others_it_is_not_used(monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setattr(dense, "forward", other)
         assert stacked.compiled("f") is None
-        stacked.compiled.cache_clear()
-        patch.setattr(stacked, "NAMES", ("no_{}gemm",))
-        assert stacked.compiled("f") is None
+        patch.setattr(dense, "forward", forward)
+        names = stacked.NAMES
+        for gone in ([("no_{}gemm",), names[1]], [names[0], ("no_{}gemv",)]):
+            stacked.compiled.cache_clear()
+            patch.setattr(stacked, "NAMES", gone)
+            assert stacked.compiled("f") is None
     stacked.compiled.cache_clear()
 
 

@@ -73,7 +73,7 @@ def step_by_step(network: fnn.Network, data: fnn.Dataset, epochs: int, **setting
 @given(
     widths=st.lists(st.integers(2, 90), min_size=2, max_size=4),
     n=st.integers(2, 80),
-    batch_size=st.integers(2, 30),
+    batch_size=st.integers(1, 30),
     activation=st.sampled_from(["relu", "identity"]),
     optimizer=st.sampled_from(OPTIMIZERS),
     dtype=st.sampled_from([np.float32, np.float64]),
@@ -203,7 +203,6 @@ def test_what_is_not_for_it() -> None:
         assert not is_for_it(other)
     for how in (
         {"batch_size": None},
-        {"batch_size": 1},
         {"optimizer": fnn.Adam(clip_norm=1.0)},
         {"optimizer": fnn.SGD(clip_value=1.0)},
     ):

@@ -28,7 +28,7 @@ def of(name: str, steps: int, hidden: tuple[int, ...] = USUAL, batch: int = 64, 
 
 
 STEPS_OF_BATCH = {1: 500, 16: 300, 64: 200, 256: 100, 2048: 20}
-STEPS_OF_WIDTH = {16: 400, 64: 400, 256: 200, 1024: 40, 4096: 20}
+STEPS_OF_WIDTH = {16: 400, 64: 400, 256: 200, 1024: 40, 4096: 40}
 STEPS_OF_DEPTH = {1: 400, 2: 300, 5: 200, 10: 100, 20: 100}
 BATCHES = {batch: of(f"batch {batch}", steps, batch=batch) for batch, steps in STEPS_OF_BATCH.items()}
 WIDTHS = {width: of(f"width {width}", steps, (width, width)) for width, steps in STEPS_OF_WIDTH.items()}
