@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from fnn import checks, dense, kernels, stacks
+from fnn import checks, kernels, stacks
 from fnn.activations import Activation
 from fnn.arrays import Array, Floats, Ints
 from fnn.buffers import empty
@@ -63,13 +63,12 @@ class Backprop(NamedTuple):
 
 def cast_x(network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
     """x in the params' dtype, scaled; a sparse one stays so for a first layer that is dense."""
-    if isinstance(x, np.ndarray) and x.dtype == dtype and network.input_scale == 1:
+    is_array = isinstance(x, np.ndarray)
+    if is_array and x.dtype == dtype and network.input_scale == 1:
         return x
-    with np.errstate(over="ignore"):  # an overflow is for the caller to refuse
-        scaled: Any = x.astype(dtype)
-        scaled *= dtype.type(network.input_scale)
-    dense_first = isinstance(network.layers[0], Dense)
-    return cast(Floats, scaled.toarray() if checks.is_sparse(scaled) and not dense_first else scaled)
+    scaled: Any = x.astype(dtype)
+    scaled *= dtype.type(network.input_scale)
+    return cast(Floats, scaled if is_array or isinstance(network.layers[0], Dense) else scaled.toarray())
 
 
 def cast_y(network: Network, y: Array, dtype: np.dtype[Any]) -> Array:
@@ -102,7 +101,7 @@ def run_forward(network: Network, params: Params, x: Floats, key: Key | None) ->
 def outputs(network: Network, params: Params, x: Floats) -> Layered | Output:
     """Inference: one pass of which only the end is kept."""
     if network.tower is not None and type(x) is np.ndarray:
-        z = dense.last_z(x, [params.layers[i] for i in network.tower.places], network.tower.relus)
+        z = stacks.last_z(x, params.vector, params.layers, network.tower)
         return Output(z, _value(network.layers[-1].activation, z))
     for index in range(len(network.layers)):
         last = _through(network, params, x, None, index)

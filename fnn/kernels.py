@@ -25,7 +25,7 @@ WIDE = 64  # columns from which NumPy finds a row's largest number sooner than a
 TINY = {char: np.finfo(char).tiny for char in "fd"}
 GIVEN = "?bBhHiIlLqQfd"  # dtypes of x that the compiled gather reads
 
-_loops: dict[tuple[str, str, str], Callable[..., Any]] = {}  # those in use, by name, dtype and data's dtype
+_loops: dict[tuple[str, np.dtype[Any], str], Callable[..., Any]] = {}  # those in use, by name, dtype and data's dtype
 _compiling = False
 _done, _next = 0.0, 0.0  # numbers that steps have gone through, and how many make it choose
 
@@ -71,7 +71,7 @@ def _is_there(*, needed: bool) -> bool:
 
 def _run(name: str, dtype: np.dtype[Any], *args: Any, given: str = "") -> Any:
     """The loop of that name; the plain one for arrays of another order or dtype, as a user's own part may make them."""
-    loop = _loops.get((name, dtype.str, given)) or _find(name, dtype, given)
+    loop = _loops.get((name, dtype, given)) or _find(name, dtype, given)
     try:
         return loop(*args)
     except TypeError:  # by numba, before anything is computed
@@ -91,7 +91,7 @@ def _find(name: str, dtype: np.dtype[Any], given: str) -> Callable[..., Any]:
             from fnn.threaded import compile_threaded
 
             loop = compile_threaded(name, dtype, given)
-    return _loops.setdefault((name, dtype.str, given), loop)
+    return _loops.setdefault((name, dtype, given), loop)
 
 
 def take_rows(x: Array, index: Array, scale: float, dtype: np.dtype[Any]) -> Floats:

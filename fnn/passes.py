@@ -241,7 +241,7 @@ def outputs_of(network: Network, params: Params, x: Array, where: str) -> Floats
 
 def _is_surely_finite(a: Floats) -> bool:
     # sooner made than each number is looked at: squares that NaN and infinity spoil, and seldom one that overflows
-    return isinstance(a, np.ndarray) and math.isfinite(np.dot(a.reshape(-1), a.reshape(-1)))
+    return isinstance(a, np.ndarray) and math.isfinite(np.vdot(a, a))
 
 
 def check_model(where: str, network: Network, params: Params) -> None:
@@ -261,7 +261,8 @@ def finite_x(
     where: str, network: Network, x: Array, dtype: np.dtype[Any], first_row: int = 0, name: str = "x"
 ) -> Floats:
     """x as the pass wants it; refused where it is not finite in the params' dtype."""
-    cast = cast_x(network, x, dtype)
+    with np.errstate(over="ignore"):  # refused below
+        cast = cast_x(network, x, dtype)
     checks.finite(where, name, cast, first_row)
     return cast
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -30,17 +30,18 @@ class Stack:
         self._backward: Callable[..., None]
         self._products: list[int]
         self._forward, self._backward, *self._products = calls or (dense.forward, dense.backward)
-        _, widths, *flags = tower
-        self._shapes: tuple[Any, ...] = (widths, *flags)
-        if calls:
-            self._shapes = tuple(np.array(part) for part in self._shapes)
+        _, widths, relus, drops = tower
+        parts: Any = widths, relus, drops, (False,) * len(drops)
+        *shared, dropped, none = (np.array(part) for part in parts) if calls else parts
+        self._shapes, self._undropped = (*shared, dropped), (*shared, none)
         self._units, self._most, self._outputs = sum(widths[1:]), max(widths[1:]), widths[-1]
 
-    def forward(self, x: Floats, vector: Floats, masks: Floats) -> tuple[Floats, Floats]:
-        """All that the layers make of x, and the part of it that is the last z."""
+    def forward(self, x: Floats, vector: Floats, masks: Floats | None = None) -> tuple[Floats, Floats]:
+        """All that the layers make of x, and the part of it that is the last z; without masks nothing is dropped."""
         n = len(x)
         work = empty((n * self._units,), vector.dtype)
-        self._forward(*self._products, x, vector, *self._shapes, masks, work)
+        shapes = self._undropped if masks is None else self._shapes
+        self._forward(*self._products, x, vector, *shapes, vector[:0] if masks is None else masks, work)
         return work, work[-n * self._outputs :].reshape(n, self._outputs)
 
     def backward(self, x: Floats, vector: Floats, masks: Floats, work: Floats, dz: Floats) -> Floats:
@@ -66,3 +67,11 @@ def stack(x: Array, vector: Floats, tower: Tower) -> Stack | None:
     known = x.flags.c_contiguous and x.flags.aligned and vector.flags.aligned
     compiling = kernels.in_use() and known and len(x) > 0
     return _stack(tower, vector.dtype.char, compiling=compiling)
+
+
+def last_z(x: Floats, vector: Floats, layers: Sequence[Any], tower: Tower) -> Floats:
+    """The last z alone, of inference, by the vector or by the layers that are its parts."""
+    through = stack(x, vector, tower) if kernels.in_use() else None
+    if through is None:
+        return dense.last_z(x, [layers[i] for i in tower.places], tower.relus)
+    return through.forward(x, vector)[1]
