@@ -103,8 +103,8 @@ def _stepped(run: TrainState, g: Params) -> tuple[bool, Params, Any]:
         finite, after = False, optimizer.step(run.params, run.optimizer_state, g)
     params, state = after if finite else _checked(run, g, after)
     params = project(network, params) if network.limits else params
-    sure = finite and not network.limits and not len(g.running)
-    return sure or _are_finite(params, g), params, state
+    fine = (finite and not network.limits) or _are_finite(params.vector, g.vector)
+    return fine and bool(np.isfinite(params.running).all()), params, state
 
 
 def _checked(run: TrainState, g: Params, after: Any) -> tuple[Params, Any]:
@@ -118,11 +118,9 @@ def _checked(run: TrainState, g: Params, after: Any) -> tuple[Params, Any]:
     return params if params.running is g.running else attrs.evolve(params, running=g.running), state
 
 
-def _are_finite(params: Params, g: Params) -> bool:
+def _are_finite(w: Floats, g: Floats) -> bool:
     # NaN and infinity spoil a sum of products, which is sooner made than each number is looked at
-    spoilt = not math.isfinite(np.dot(params.vector, g.vector))
-    parts = (params.vector, params.running, g.vector) if spoilt else (params.running,)
-    return all(bool(np.isfinite(part).all()) for part in parts)
+    return math.isfinite(np.dot(w, g)) or bool(np.isfinite(w).all() and np.isfinite(g).all())
 
 
 def _add(sums: Sums, network: Network, result: Backprop, batch: Prepared) -> Sums:
