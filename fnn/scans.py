@@ -16,7 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from fnn import compiled, stacked, threaded
+from fnn import compiled, foreign, stacked, threaded
 from fnn.compiling import array, compile_as
 from fnn.foreign import POINTER, VOID, c_function, jit, known, types, whole
 
@@ -98,7 +98,7 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
         array(number, 1), flat, flat, matrix, matrix, matrix, matrix, flat, flat, matrix, integers, integers,
         array(types.float64, 1, out=True),
     )  # fmt: skip
-    sources = "".join(getsource(room) for room in (threaded, stacked, compiled))
+    sources = "".join(getsource(room) for room in (foreign, threaded, stacked, compiled))
     steps = compile_as(of, _made(hashlib.sha256(sources.encode()).hexdigest()))
     updating, gathering = threaded.compile_threaded(loop, dtype, ""), threaded.compile_threaded("rows", dtype, given)
     address, spread, count = updating.args
