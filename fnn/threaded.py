@@ -105,7 +105,8 @@ def update_in_pieces(loop: int, spread: int, count: int, settings: Any, *vectors
     for part in range(len(boxes)):
         start, end = n * part // len(boxes), n * (part + 1) // len(boxes)
         boxes[part, MANY] = end - start
-        _numbers(boxes[part], settings)[: len(settings)] = settings
+        for i in range(len(settings)):
+            _numbers(boxes[part], settings)[i] = settings[i]
         for i in range(len(vectors)):
             place = i if i <= len(vectors) // 2 else OLD + i - len(vectors) // 2
             boxes[part, FIRST + place] = vectors[i].ctypes.data + start * settings.itemsize

@@ -28,7 +28,8 @@ def training(outcomes: Mapping[str, Outcome]) -> None:
         lengths = [min(value, LONGEST) for value in values]
         axes.barh(range(len(timings)), lengths, color=[COLOURS[timing.label] for timing in timings])
         for i, (value, length) in enumerate(zip(values, lengths, strict=True)):
-            axes.text(length, i, f" {value * unit:,.0f} µs, {value:.2f}", va="center", fontsize=9)
+            text = axes.text(length, i, f" {value * unit:,.0f} µs, {value:.2f}", va="center", fontsize=9)
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
         axes.axvline(1, color="black", linewidth=0.8, linestyle=":")
         axes.set_yticks(range(len(timings)), [timing.label for timing in timings])
         axes.set_xlim(0, 1.3 * max(lengths))
