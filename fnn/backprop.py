@@ -62,7 +62,10 @@ class Backprop(NamedTuple):
 
 
 def cast_x(network: Network, x: Array, dtype: np.dtype[Any]) -> Floats:
-    """x in the params' dtype, scaled; a sparse one stays so for a first layer that is dense."""
+    """x in the params' dtype, scaled; a sparse one stays so for a first layer that is dense.
+
+    Where it overflows is for the caller to refuse.
+    """
     is_array = isinstance(x, np.ndarray)
     if is_array and x.dtype == dtype and network.input_scale == 1:
         return x
@@ -100,6 +103,7 @@ def run_forward(network: Network, params: Params, x: Floats, key: Key | None) ->
 
 def outputs(network: Network, params: Params, x: Floats) -> Layered | Output:
     """Inference: one pass of which only the end is kept."""
+    kernels.worked(0)  # before the first pass the setting is looked at
     if network.tower is not None and type(x) is np.ndarray:
         z = stacks.last_z(x, params.vector, params.layers, network.tower)
         return Output(z, _value(network.layers[-1].activation, z))

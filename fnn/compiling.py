@@ -1,15 +1,20 @@
-"""How the loops of `fnn.compiled` are handed to numba, which is imported when one is."""
+"""How functions are handed to numba, which is imported when one is."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from inspect import signature
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from fnn import compiled
+
+INLINED = "compiled", "foreign", "scans", "stacked", "threaded"  # rooms whose code becomes part of each other's
 
 
 def array(kind: Any, axes: int, *, out: bool = False) -> Any:
@@ -50,7 +55,20 @@ def compile_as(of: Any, function: Callable[..., Any], by: Any = None) -> Any:
     # without the error model no loop that divides is vectorized
     compiler = partial(by or numba.njit, of, nogil=True, error_model="numpy")
     try:
-        made = compiler(cache=True)(function)
+        made = compiler(cache=True)(_named(function))
     except Exception:  # where there is no folder for its cache, or what is in it is damaged
         made = compiler()(function)
     return made
+
+
+def _named(function: Any) -> Any:
+    """The function, named for these sources: on disk numba knows it by its name, its file and its own code alone."""
+    named = FunctionType(function.__code__, function.__globals__, function.__name__)
+    named.__qualname__ = f"{function.__name__}_{_sources()}"
+    return named
+
+
+@cache
+def _sources() -> str:
+    texts = (Path(__file__).with_name(f"{room}.py").read_bytes() for room in INLINED)
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:16]

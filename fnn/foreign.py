@@ -1,4 +1,7 @@
-"""What compiled code needs to call C functions by their addresses. This room is imported when it is used."""
+"""What the rooms of compiled code share: numba's types, and how it calls C functions by their addresses.
+
+This room is imported when it is used, for it imports numba.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,12 @@ def jit(function: Callable[..., Any]) -> Any:
 
 
 def known(function: Callable[..., Any]) -> Any:
-    """A function that numba is told how to compile."""
+    """A function that says how numba is to compile it."""
     return intrinsic(function)
 
 
 def c_function(returns: Any, *takes: Any) -> Callable[..., Any]:
-    """How numba is to call a C function by its address, the first argument; None for what is handed over as it is."""
+    """How numba is to call a C function by its address, the first argument; a float is taken as None."""
 
     def call(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         cast = {INT: builder.trunc, POINTER: builder.inttoptr}

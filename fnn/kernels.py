@@ -2,8 +2,8 @@
 
 `fnn.plain` and `fnn.compiled` hold the loops; here they are handed scalars of the arrays' dtype and arrays to write
 into. Training goes over to the compiled ones where numba is installed and the work is worth their loading: `fit` and
-`train` when they begin, `train_step` when so much was done. The environment variable FNN_KERNELS says otherwise:
-"numpy" never, "numba" from the first step on.
+`train` when they begin, `train_step` when so much was done; predictions take those in use. The environment variable
+FNN_KERNELS says otherwise: "numpy" never, "numba" from the first step or prediction on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fnn import plain
 from fnn.arrays import DTYPES, Array, Floats
 from fnn.buffers import empty
 
-WORTH = 2e9  # numbers to go through by which the compiled loops make good the second that they take to load
+WORTH = 1e9  # numbers to go through by which the compiled loops make good the second that they take to load
 WIDE = 64  # columns from which NumPy finds a row's largest number sooner than a loop
 TINY = {char: np.finfo(char).tiny for char in "fd"}
 GIVEN = "?bBhHiIlLqQfd"  # dtypes of x that the compiled gather reads
@@ -63,7 +63,7 @@ def _is_there(*, needed: bool) -> bool:
         import numba
     except Exception as error:  # whatever it is that a broken one raises
         if needed:
-            fix = "`pip install fnn[fast]` brings it."
+            fix = '`pip install "fnn[fast]"` brings it.'
             raise ModuleNotFoundError(f"FNN_KERNELS: 'numba' asks for numba, got {error}. {fix}") from None
         return False
     return not getattr(numba.config, "DISABLE_JIT", False)

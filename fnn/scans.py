@@ -7,16 +7,14 @@ by their addresses. This room is imported when it is used, for it imports numba.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import math
 from functools import cache
-from inspect import getsource
 from typing import Any
 
 import numba
 import numpy as np
 
-from fnn import compiled, foreign, stacked, threaded
+from fnn import compiled, stacked, threaded
 from fnn.compiling import array, compile_as
 from fnn.foreign import POINTER, VOID, c_function, jit, known, types, whole
 
@@ -40,45 +38,39 @@ def _apply(function: int, data: int, a: Any, out: Any, call: Any) -> None:
     _ufunc_loop(function, at, at + 2 * call.itemsize, at + 3 * call.itemsize, data)
 
 
-def _made(sources: str) -> Any:
-    """The function, which is kept on disk by its own code and by these sources, of what it calls."""
-
-    def steps(
-        places: Any, x: Any, y: Any, index: Any, n: int, scale: Any, widths: Any, relus: Any, drops: Any, told: Any,
-        tidy: Any, tiny: Any, first: Any, after: Any, moments: Any, g: Any, gradient: Any, work: Any, spare: Any,
-        inputs: Any, s: Any, e: Any, rest: Any, logs: Any, dz: Any, labels: Any, call: Any, sums: Any,
-    ) -> int:  # fmt: skip
-        if len(sources) == 0:  # only what it mentions is part of its key on disk
-            return -1
-        gemm, gemv, exp, exp_data, log1p, log1p_data, spread, count, gather, loop, in_place = places
-        vectors, none = first, first[0][:0]  # `after`, once there is something in it
-        for step in range(len(told)):
-            batch = index[step * n : step * n + n]
-            rows(gather, spread, count, x, batch, scale, inputs)
-            forward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work)
-            for i in range(n):
-                labels[i] = y[batch[i]]
-            shift(work[len(work) - dz.size :].reshape(dz.shape), s)
-            _apply(exp, exp_data, s, e, call)
-            right = label_head(e, labels, inputs.dtype.type(1 / n), rest, dz)
-            _apply(log1p, log1p_data, rest, logs, call)
-            loss = label_loss(s, logs, labels) / n
-            if not math.isfinite(loss):
-                return step
-            backward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work, dz, spare, gradient)
-            # a tuple that is gone through has one type, that of arrays which are read
-            if update(loop, spread, count, told[step], g, *vectors, *after) != 0:
-                return step
-            vectors, loop = after, in_place
-            if tidy[step]:
-                for moment in moments:
-                    drop_tiny(moment, tiny)
-            sums[0] += n
-            sums[1] += n * loss
-            sums[2] += right
-        return len(told)
-
-    return steps
+def steps(
+    places: Any, x: Any, y: Any, index: Any, n: int, scale: Any, widths: Any, relus: Any, drops: Any, told: Any,
+    tidy: Any, tiny: Any, first: Any, after: Any, moments: Any, g: Any, gradient: Any, work: Any, spare: Any,
+    inputs: Any, s: Any, e: Any, rest: Any, logs: Any, dz: Any, labels: Any, call: Any, sums: Any,
+) -> int:  # fmt: skip
+    """Make the steps that are told, into `after`, up to one with a number that is not finite; return how many."""
+    gemm, gemv, exp, exp_data, log1p, log1p_data, spread, count, gather, loop, in_place = places
+    vectors, none = first, first[0][:0]  # `after`, once there is something in it
+    for step in range(len(told)):
+        batch = index[step * n : step * n + n]
+        rows(gather, spread, count, x, batch, scale, inputs)
+        forward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work)
+        for i in range(n):
+            labels[i] = y[batch[i]]
+        shift(work[len(work) - dz.size :].reshape(dz.shape), s)
+        _apply(exp, exp_data, s, e, call)
+        right = label_head(e, labels, inputs.dtype.type(1 / n), rest, dz)
+        _apply(log1p, log1p_data, rest, logs, call)
+        loss = label_loss(s, logs, labels) / n
+        if not math.isfinite(loss):
+            return step
+        backward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work, dz, spare, gradient)
+        # g is `gradient` and `after[1:]` are the moments, to be read: a tuple that is gone through has one type
+        if update(loop, spread, count, told[step], g, *vectors, *after) != 0:
+            return step
+        vectors, loop = after, in_place
+        if tidy[step]:
+            for moment in moments:
+                drop_tiny(moment, tiny)
+        sums[0] += n
+        sums[1] += n * loss
+        sums[2] += right
+    return len(told)
 
 
 @cache
@@ -86,7 +78,7 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
     """Steps with that update, on so many vectors, and the addresses that they are told; None where NumPy is another."""
     number, data = numba.from_dtype(dtype), numba.from_dtype(np.dtype(given))
     places = [*_ufunc(np.exp, dtype.char), *_ufunc(np.log1p, dtype.char)]
-    products = stacked.compiled(dtype.char)
+    products = stacked.compile_passes(dtype.char)
     if products is None or 0 in places[::2] or not _same(places, dtype):
         return None
 
@@ -98,12 +90,10 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
         array(number, 1), flat, flat, matrix, matrix, matrix, matrix, flat, flat, matrix, integers, integers,
         array(types.float64, 1, out=True),
     )  # fmt: skip
-    sources = "".join(getsource(room) for room in (foreign, threaded, stacked, compiled))
-    steps = compile_as(of, _made(hashlib.sha256(sources.encode()).hexdigest()))
     updating, gathering = threaded.compile_threaded(loop, dtype, ""), threaded.compile_threaded("rows", dtype, given)
     address, spread, count = updating.args
     in_place = threaded.compile_loop(loop, types.CPointer(number)).address
-    return steps, (*products[2:], *places, spread, count, gathering.args[0], address, in_place)
+    return compile_as(of, steps), (*products[2:], *places, spread, count, gathering.args[0], address, in_place)
 
 
 def _same(places: list[int], dtype: np.dtype[Any]) -> bool:

@@ -1,8 +1,8 @@
 """`fnn.dense` in one compiled call each, forward and back.
 
-The products are the calls of `gemm` that NumPy makes of the same operands, in the same library, and the sums are in
-the order of `fnn.plain`: the same bits, without the time that Python takes between them. This room is imported when it
-is used, for it imports numba.
+The products are the calls of `gemm`, or for one row `gemv`, that NumPy makes of the same operands, in the same library;
+one row's weight gradient and the sums are the loops of `fnn.plain`: the same bits, without the time that Python takes
+between them. This room is imported when it is used, for it imports numba.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 import numba
 import numpy as np
 
-from fnn import blas, dense
+from fnn import blas, compiled, dense
 from fnn.compiling import array, compile_as
 from fnn.foreign import INT, LONG, POINTER, VOID, c_function, jit, known, types, whole
 
 ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
+outer = jit(compiled.outer)
 NAMES = [(f"scipy_cblas_{{}}{name}64_", f"cblas_{{}}{name}64_") for name in ("gemm", "gemv")]  # of NumPy's own builds
 
 
@@ -49,13 +50,6 @@ def _product(gemm: int, gemv: int, tb: int, n: int, units: int, k: int, a: int, 
         _gemv(gemv, ROWS, TRANSPOSED, k, units, one, b, ldb, a, 1, zero, c.ctypes.data, 1)
     else:
         _gemv(gemv, ROWS, AS_IT_IS, units, k, one, b, ldb, a, 1, zero, c.ctypes.data, 1)
-
-
-@jit
-def _outer(a: Any, b: Any, out: Any) -> None:
-    for i in range(len(a)):
-        for j in range(len(b)):
-            out[i, j] = a[i] * b[j]
 
 
 def forward(
@@ -102,7 +96,7 @@ def backward(
         before = work[to : to + n * inputs].reshape(n, inputs) if layer else x
         of_weight = g[at : at + inputs * units].reshape(inputs, units)
         if n == 1:
-            _outer(before[0], delta[0], of_weight)
+            outer(before[0], delta[0], of_weight)
         else:
             a, dz, out = before.ctypes.data, delta.ctypes.data, of_weight.ctypes.data
             _gemm(gemm, ROWS, TRANSPOSED, AS_IT_IS, inputs, units, n, one, a, inputs, dz, units, zero, out, units)
@@ -129,7 +123,7 @@ def backward(
 
 
 @cache
-def compiled(char: str) -> tuple[Any, Any, int, int] | None:
+def compile_passes(char: str) -> tuple[Any, Any, int, int] | None:
     """Forward, backward, the addresses of gemm and gemv, for that dtype; None where NumPy's products are others."""
     dtype = np.dtype(char)
     gemm, gemv = (blas.address(*(name.format({"f": "s", "d": "d"}[char]) for name in names)) for names in NAMES)

@@ -53,11 +53,11 @@ class Stack:
 
 @lru_cache(maxsize=64)
 def _stack(tower: Tower, char: str, *, compiling: bool) -> Stack:
-    if not compiling or min(tower.widths) < 2:  # NumPy makes a product by a vector in another way
+    if not compiling or min(tower.widths) < 2:  # NumPy makes a product with one column in another way
         return Stack(tower, None)
-    from fnn.stacked import compiled
+    from fnn.stacked import compile_passes
 
-    return Stack(tower, compiled(char))
+    return Stack(tower, compile_passes(char))
 
 
 def stack(x: Array, vector: Floats, tower: Tower) -> Stack | None:
@@ -70,8 +70,8 @@ def stack(x: Array, vector: Floats, tower: Tower) -> Stack | None:
 
 
 def last_z(x: Floats, vector: Floats, layers: Sequence[Any], tower: Tower) -> Floats:
-    """The last z alone, of inference, by the vector or by the layers that are its parts."""
+    """The last z alone, of inference, by the vector or, which is sooner in NumPy, by the layers that are its parts."""
     through = stack(x, vector, tower) if kernels.in_use() else None
     if through is None:
         return dense.last_z(x, [layers[i] for i in tower.places], tower.relus)
-    return through.forward(x, vector)[1]
+    return through.forward(x, vector)[1].copy()  # so that the other layers' outputs are let go

@@ -51,31 +51,36 @@ class Stride:
             return run
         places = shuffled[run.batch * n : (run.batch + count) * n]
         rows = places if self._rows is None else self._rows[places]
-        each = range(state.step, state.step + count)
-        told = np.array([optimizer.coefficients(optimizer.rate(t), t + 1, dtype) for t in each], dtype)
+        coefficients: list[Any] = []
+        try:
+            each = range(state.step, state.step + count)
+            coefficients.extend(optimizer.coefficients(optimizer.rate(t), t + 1, dtype) for t in each)
+        except Exception:  # by a schedule of a user's own, to be raised at the step that it is of
+            count = len(coefficients)
+        if not count or not 0 <= rows.min() <= rows.max() < len(self._y):  # the rows were written over
+            return run
+        told = np.array(coefficients, dtype)
         tidy = np.arange(state.step, state.step + count) % TIDYING == TIDYING - 1
         old = (run.params.vector, *(getattr(state, name) for name in moments(optimizer.state_kind)))
-        after = tuple(empty(vector.shape, dtype) for vector in old)
+        new = tuple(empty(vector.shape, dtype) for vector in old)
         g = empty(old[0].shape, dtype)
 
-        def steps(count: int) -> tuple[int, Any]:
+        while True:
             sums = np.array([run.sums.weight, run.sums.loss, run.sums.right])
-            made = self._steps(
-                self._places, self._x, self._y, rows, n, self._scale, *self._network, told[:count], tidy,
-                kernels.TINY[dtype.char], old, after, after[1:], g, g, *self._work, sums,
-            )  # fmt: skip
-            return made, sums
-
-        try:
-            done, sums = steps(count)
-        except TypeError:  # by numba, before anything is computed
-            return run
-        if 0 < done < count:  # what the step after wrote over is made once more
-            done, sums = steps(done)
+            try:
+                done = self._steps(
+                    self._places, self._x, self._y, rows, n, self._scale, *self._network, told[:count], tidy,
+                    kernels.TINY[dtype.char], old, new, new[1:], g, g, *self._work, sums,
+                )  # fmt: skip
+            except TypeError:  # by numba, before anything is computed
+                return run
+            if done in (0, count):
+                break
+            count = done  # what the step after wrote over is made once more
         if not done:
             return run
         self._most = max(1, int(done * A_WHILE / (perf_counter() - begun)))
-        vector, *others = after
+        vector, *others = new
         params = Params.made(run.params.layout, vector, run.params.running)
         after, batch = optimizer.state_kind.made(state.step + done, *others), run.batch + done
         summed = Sums(*sums.tolist())
@@ -93,5 +98,5 @@ def stride(run: TrainState, data: Dataset) -> Stride | None:
         return None
     dense = type(x) is np.ndarray and x.flags.c_contiguous and x.dtype.isnative and x.dtype.char in kernels.GIVEN
     labels = y.ndim == 1 and y.dtype.kind in "bui" and data.sample_weight is None
-    batches = recipe.batch_size is not None
+    batches = recipe.batch_size is not None and recipe.batch_size <= len(data)
     return Stride(run, data) if dense and labels and batches and run.params.dtype in DTYPES else None

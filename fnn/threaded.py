@@ -46,7 +46,7 @@ def _call_on_threads(_typing: Any, function: Any, threads: Any, loop: Any, boxes
 
 @known
 def _cast(_typing: Any, at: Any, kind: Any) -> Any:
-    """The pointer as one to numbers of that kind, or that what it is of points to in the end."""
+    """The pointer as one to numbers of that kind; of a pointer to pointers, the kind that these are to."""
     number = kind
     while hasattr(number, "dtype"):
         number = number.dtype
@@ -105,7 +105,7 @@ def update_in_pieces(loop: int, spread: int, count: int, settings: Any, *vectors
     for part in range(len(boxes)):
         start, end = n * part // len(boxes), n * (part + 1) // len(boxes)
         boxes[part, MANY] = end - start
-        for i in range(len(settings)):
+        for i in range(len(settings)):  # a slice takes three times as long to compile, for it checks shapes
             _numbers(boxes[part], settings)[i] = settings[i]
         for i in range(len(vectors)):
             place = i if i <= len(vectors) // 2 else OLD + i - len(vectors) // 2
@@ -126,7 +126,9 @@ def rows_in_pieces(loop: int, spread: int, count: int, x: Any, index: Any, scale
 
 
 # The loops. As in `fnn.compiled`: one number after the other, with nothing but + − × ÷ √ and comparisons. The type of
-# their argument says what they read.
+# their argument says what they read; the updates are compiled twice, the second time for a pointer to pointers, to
+# write over what they read. Only where the compiler knows that old and new are the same can it vectorize that. So each
+# number is read before it is written.
 
 
 @jit
@@ -299,5 +301,5 @@ def compile_threaded(name: str, dtype: np.dtype[Any], given: str) -> partial[Any
 
 @cache  # for as long as its address may be called
 def compile_loop(name: str, data: Any) -> Any:
-    """The loop of that name for what the type of its argument says."""
+    """The loop of that name, for a pointer to that data; to pointers, for an update in place."""
     return compile_as(types.void(types.CPointer(data)), globals()[name], numba.cfunc)

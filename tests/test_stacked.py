@@ -242,19 +242,19 @@ def test_where_numpys_products_are_others_it_is_not_used(monkeypatch: pytest.Mon
         forward(*args)
         args[-1][-1] = np.nextafter(args[-1][-1], args[-1].dtype.type(0))
 
-    stacked.compiled.cache_clear()
-    assert stacked.compiled("f") is not None
-    stacked.compiled.cache_clear()
+    stacked.compile_passes.cache_clear()
+    assert stacked.compile_passes("f") is not None
+    stacked.compile_passes.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(dense, "forward", other)
-        assert stacked.compiled("f") is None
+        assert stacked.compile_passes("f") is None
         patch.setattr(dense, "forward", forward)
         names = stacked.NAMES
         for gone in ([("no_{}gemm",), names[1]], [names[0], ("no_{}gemv",)]):
-            stacked.compiled.cache_clear()
+            stacked.compile_passes.cache_clear()
             patch.setattr(stacked, "NAMES", gone)
-            assert stacked.compiled("f") is None
-    stacked.compiled.cache_clear()
+            assert stacked.compile_passes("f") is None
+    stacked.compile_passes.cache_clear()
 
 
 # What would have compiled code read or write where it must not.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -186,7 +187,7 @@ def test_what_is_not_for_it() -> None:
     data = some(20, 4, 3)
 
     def is_for_it(network: fnn.Network, data: fnn.Dataset = data, **how: Any) -> bool:
-        return stride(fnn.start(network, **how), data) is not None
+        return stride(fnn.start(network, **({"batch_size": 10} | how)), data) is not None
 
     network = fnn.mlp(4, 5, 3)
     assert is_for_it(network)
@@ -203,6 +204,7 @@ def test_what_is_not_for_it() -> None:
         assert not is_for_it(other)
     for how in (
         {"batch_size": None},
+        {"batch_size": 21},
         {"optimizer": fnn.Adam(clip_norm=1.0)},
         {"optimizer": fnn.SGD(clip_value=1.0)},
     ):
@@ -217,6 +219,43 @@ def test_what_is_not_for_it() -> None:
         fnn.Dataset(x, fnn.one_hot(y, 3)),
     ):
         assert not is_for_it(network, no)
+
+
+def test_batches_longer_than_the_data_take_no_memory(made: list[int]) -> None:
+    data, network = some(20, 4, 3), fnn.mlp(4, 5, 3)
+    for size in (21, 10**12, 10**30):
+        assert fnn.fit(network, data, epochs=2, batch_size=size).epoch == 2
+    assert made == []
+
+
+@attrs.frozen
+class Breaks:
+    """Diverges at step 30, and has no rate from step 60 on."""
+
+    def __call__(self, step: int) -> float:
+        return math.nan if step >= 60 else 1e38 if step >= 30 else 0.1
+
+
+def test_a_schedule_is_asked_for_no_step_that_is_not_made() -> None:
+    x = np.random.default_rng(0).standard_normal((2000, 4)).astype(np.float32)
+    data, network, found = fnn.Dataset(x, np.arange(2000) % 3), fnn.mlp(4, 5, 3), []
+    fits: list[Callable[..., fnn.TrainState]] = [fnn.fit, step_by_step]
+    for fit in fits:
+        with pytest.raises(fnn.TrainingDiverged) as caught:
+            fit(network, data, epochs=2, batch_size=10, optimizer=fnn.SGD(Breaks()))
+        assert caught.value.run is not None
+        found.append((str(caught.value), fnn.digest(caught.value.run)))
+    assert found[0] == found[1]
+
+
+def test_rows_that_someone_wrote_over_are_refused() -> None:
+    rows = np.arange(40)
+    data = fnn.Dataset(np.ones((40, 4), np.float32), np.arange(40) % 3, rows=rows)
+    runs = fnn.train(fnn.mlp(4, 5, 3), data, batch_size=10)
+    next(runs)
+    rows[3] = 2**44
+    with pytest.raises(IndexError):
+        next(runs)
 
 
 def test_where_numpy_is_another_it_goes_step_by_step(made: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

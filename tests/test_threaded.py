@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fnn import blas, kernels, plain
+import fnn
+from fnn import blas, compiling, kernels, plain
 from tests.test_kernels import DTYPES, Drawn, same_bits
 
 pytest.importorskip("numba")
@@ -144,3 +146,28 @@ def test_without_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_such_function() -> None:
     assert blas.address("no_blas_has_this") == 0
+
+
+def twice(a: float) -> float:
+    return a * 2
+
+
+def test_what_is_on_disk_is_of_these_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    of = numba.float64(numba.float64)
+
+    def hits() -> int:
+        return sum(compiling.compile_as(of, twice).stats.cache_hits.values())
+
+    assert (hits(), hits()) == (0, 1)
+    monkeypatch.setattr(compiling, "_sources", lambda: "others")
+    assert (hits(), hits()) == (0, 1)
+    assert set(compiling.INLINED) == {room.stem for room in Path(fnn.__file__).parent.glob("*.py") if inlined(room)}
+
+
+def inlined(room: Path) -> bool:
+    """Whether it is compiled, or says how what is compiled is."""
+    text = room.read_text()
+    return room.stem == "compiled" or "from llvmlite" in text or "import numba\nimport numpy" in text

@@ -26,7 +26,7 @@ def main() -> None:
     one.add_argument("--hand", action="store_true", help="setting A beside the float64 network of a notebook instead")
     one.add_argument("--before", metavar="FOLDER", help="setting A beside another checkout of fnn instead")
     parser.add_argument("--settings", nargs="+", choices=MAIN, default=list(MAIN), help="which of the four")
-    parser.add_argument("--rounds", type=int, default=9, help="at least 9; one more is run first, to warm up")
+    parser.add_argument("--rounds", type=int, default=9, help="9 for a verdict; one more is run first, to warm up")
     parser.add_argument("--rows", type=int, help="of the training data, the first alone: to try the program")
     parser.add_argument("--data", default=os.environ.get("FNN_DATA", ""), help="the folder of MNIST's four files")
     processes.add_arguments(parser)
