@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ import fnn
 from fnn import kernels, stacks
 from fnn.activations import ActivationName
 from fnn.arrays import Array
+from fnn.backprop import TILE
 from fnn.layers import Layer
 from fnn.losses import LossName
 from fnn.stacks import Tower
@@ -371,3 +373,19 @@ def test_arrays_that_are_unaligned_or_read_only(monkeypatch: pytest.MonkeyPatch)
 def test_epochs_without_number() -> None:
     data = fnn.Dataset(np.ones((4, 2)), np.arange(4) % 2)
     assert fnn.fit(fnn.mlp(2, 2), data, epochs=10**400, patience=1, optimizer=fnn.SGD(1e-300)).stopped == "patience"
+
+
+def test_what_is_between_is_let_go_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    monkeypatch.setattr(kernels, "_compiling", True)
+    network = fnn.mlp(4, 300, 300, 1, output="identity", loss="mse")
+    params = fnn.init_params(network, 0)
+    data = fnn.Dataset(np.ones((10 * TILE, 4), np.float32), np.ones(10 * TILE))
+    fnn.evaluate(network, params, data)
+    tracemalloc.start()
+    try:
+        fnn.evaluate(network, params, data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * TILE * 601 * 4  # numbers of a tile, in float32
