@@ -196,7 +196,7 @@ def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not kernels._compiling
     fresh(monkeypatch, "numba")
     with pytest.raises(
-        ModuleNotFoundError, match=r"^FNN_KERNELS: 'numba' asks for numba, .* `pip install fnn\[fast\]`"
+        ModuleNotFoundError, match=r"^FNN_KERNELS: 'numba' asks for numba, .* `pip install \"fnn\[fast\]\"`"
     ):
         kernels.choose(0)
     kernels._is_there.cache_clear()
