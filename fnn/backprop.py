@@ -177,8 +177,14 @@ def penalties(network: Network, params: Params) -> float:
     return math.fsum(penalty(params[i].weight, layer.l1, layer.l2) for i, layer in network.dense)
 
 
+def numbers(network: Network, rows: float) -> float:
+    """How many numbers a step on so many rows goes through."""
+    return network.layout.size + rows * sum(network.widths)
+
+
 def backprop(network: Network, params: Params, batch: Prepared, key: Key | None) -> Backprop:
     """One pass forward and one back."""
+    kernels.worked(numbers(network, len(batch.y)))
     tower = network.tower
     stack = None if tower is None else stacks.stack(batch.x, params.vector, tower)
     if tower is None or stack is None or (key is None and True in tower.drops):

@@ -2,8 +2,8 @@
 
 `fnn.plain` and `fnn.compiled` hold the loops; here they are handed scalars of the arrays' dtype and arrays to write
 into. Training goes over to the compiled ones where numba is installed and the work is worth their loading: `fit` and
-`train` when they begin, `train_step` when so much was done; predictions take those in use. The environment variable
-FNN_KERNELS says otherwise: "numpy" never, "numba" from the first step or prediction on.
+`train` when they begin, `grads` and `train_step` when so much was done; predictions take those in use. The environment
+variable FNN_KERNELS says otherwise: "numpy" never, "numba" from the first step or prediction on.
 """
 
 from __future__ import annotations

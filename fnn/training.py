@@ -13,7 +13,7 @@ import numpy as np
 
 from fnn import checks, kernels
 from fnn.arrays import Array, Floats
-from fnn.backprop import Backprop, Prepared, answers, backprop, cast_x, cast_y, prepare, true_answers
+from fnn.backprop import Backprop, Prepared, answers, backprop, cast_x, cast_y, numbers, prepare, true_answers
 from fnn.buffers import Pool
 from fnn.dataset import Batch, Dataset, batch_count, batch_of, order
 from fnn.descent import is_descent
@@ -69,15 +69,9 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
         return advance(run, prepared, lambda _: batch)
 
 
-def _numbers(run: TrainState, rows: float) -> float:
-    """How many numbers a step on so many rows goes through."""
-    return len(run.params.vector) + rows * sum(run.recipe.network.widths)
-
-
 def advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]) -> TrainState:
     """The run after a step on what was prepared; the batch is only made when something went wrong with it."""
     network = run.recipe.network
-    kernels.worked(_numbers(run, len(prepared.y)))
     key = None if network.tower and not any(network.tower.drops) else run.key  # dense layers draw nothing
     result = backprop(network, run.params, prepared, key)
     fine, params, optimizer_state = math.isfinite(result.loss), run.params, None
@@ -238,8 +232,8 @@ def fold(
     """
     recipe, pool = run.recipe, Pool()
     count = batch_count(data, recipe.batch_size)
-    numbers, ahead = _numbers(run, len(data) / count), None
-    kernels.choose(min(epochs, 10**9) * count * numbers)
+    ahead = None
+    kernels.choose(min(epochs, 10**9) * count * numbers(recipe.network, len(data) / count))
     while True:
         rows, seconds, begun = 0, 0.0, perf_counter()
         if not ahead and every != "step":  # the loops in use may have become others

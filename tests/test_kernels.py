@@ -160,6 +160,18 @@ def test_a_loop_of_ones_own_goes_over_after_a_while(monkeypatch: pytest.MonkeyPa
         run = fnn.train_step(run, batch)
         seen.append(kernels._compiling)
     assert seen == [False, False, True]
+    fresh(monkeypatch, None)
+    seen = []
+    for _ in range(3):
+        fnn.grads(run.recipe.network, run.params, np.eye(3)[:1], [0])
+        seen.append(kernels._compiling)
+    assert seen == [False, False, True]
+    fresh(monkeypatch, "numba")
+    fnn.grads(run.recipe.network, run.params, np.eye(3), [0, 1, 2])
+    assert kernels._compiling
+    fresh(monkeypatch, "numba")
+    fnn.forward(run.recipe.network, run.params, np.eye(3))
+    assert kernels._compiling
     fresh(monkeypatch, "numba")
     fnn.train_step(fnn.start(fnn.mlp(3, 5, 3), batch_size=1), next(iter(fnn.batches(data, batch_size=1))))
     assert kernels._compiling
