@@ -91,7 +91,8 @@ def test_an_untrained_networks_running_accuracy(mnist: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_digits_on_stratified_splits(seed: int) -> None:
+def test_digits_on_stratified_splits(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FNN_KERNELS", "numpy")  # compiling them for the first time takes longer than all of it
     train, test = fnn.split(fnn.load_digits(), 0.2, seed=seed)
     network = fnn.mlp(64, 128, 10, input_scale=1 / 16)
     begun = time.perf_counter()
