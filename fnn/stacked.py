@@ -18,8 +18,8 @@ from fnn.compiling import array, compile_as
 from fnn.foreign import INT, LONG, POINTER, VOID, c_function, jit, known, types, whole
 
 ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
-outer = jit(compiled.outer)
 NAMES = [(f"scipy_cblas_{{}}{name}64_", f"cblas_{{}}{name}64_") for name in ("gemm", "gemv")]  # of NumPy's own builds
+outer = jit(compiled.outer)
 
 
 @known
@@ -140,8 +140,8 @@ def compile_passes(char: str) -> tuple[Any, Any, int, int] | None:
         gemm,
         gemv,
     )
-    plain = dense.forward, dense.backward
-    return calls if all(_one_pass(calls, n, dtype) == _one_pass(plain, n, dtype) for n in (1, 7)) else None
+    numpys = dense.forward, dense.backward
+    return calls if all(_one_pass(calls, n, dtype) == _one_pass(numpys, n, dtype) for n in (1, 7)) else None
 
 
 def _one_pass(calls: tuple[Any, ...], n: int, dtype: np.dtype[Any]) -> bytes:
