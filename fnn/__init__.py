@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from fnn.activations import (
     Activation,
     Elu,
+    Exp,
     Gelu,
     Identity,
     LeakyRelu,
@@ -37,6 +38,7 @@ from fnn.averages import Average, AverageState, average_init, average_step
 from fnn.dataset import Batch, Dataset, batches
 from fnn.descent import Optimizer, init, step
 from fnn.divergence import TrainingDiverged
+from fnn.entropies import BinaryCrossEntropy, CrossEntropy
 from fnn.evaluation import Evaluation, evaluate
 from fnn.fitting import fit
 from fnn.initializers import (
@@ -54,7 +56,7 @@ from fnn.initializers import (
     Zeros,
 )
 from fnn.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
-from fnn.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, SquaredError
+from fnn.losses import MAE, MSE, Huber, Loss, Poisson, SquaredError
 from fnn.network import Network, init_params, mlp, pack_params
 from fnn.optimizers import (
     SGD,
@@ -175,6 +177,7 @@ __all__ = [
     "Elu",
     "EpochRecord",
     "Evaluation",
+    "Exp",
     "ExponentialDecay",
     "Finding",
     "Floats",
@@ -213,6 +216,7 @@ __all__ = [
     "Optimizer",
     "Orthogonal",
     "Params",
+    "Poisson",
     "Polynomial",
     "RMSProp",
     "RMSPropState",

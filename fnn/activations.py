@@ -19,7 +19,7 @@ from fnn import kernels, settings
 from fnn.arrays import Floats, Spec
 
 ActivationName = Literal[
-    "identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "softmax"
+    "identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "exp", "softmax"
 ]
 
 
@@ -217,6 +217,24 @@ class Softplus(Spec):
 
 
 @attrs.frozen(repr=False)
+class Exp(Spec):
+    """The exponential, a = exp(z): the expectation of counts, with the loss "poisson".
+
+    From z = 89 on it overflows in float32, from 710 on in float64.
+
+    >>> import numpy as np
+    >>> Exp().value(np.array([[0.0, 1.0]])).round(6)
+    array([[1.      , 2.718282]])
+    """
+
+    def value(self, z: Floats) -> Floats:
+        return np.exp(z)
+
+    def vjp(self, z: Floats, a: Floats, da: Floats) -> Floats:
+        return da * a
+
+
+@attrs.frozen(repr=False)
 class Softmax(Spec):
     """Probabilities of classes, aᵢ = exp(zᵢ) / Σⱼ exp(zⱼ) within each row; it does not overflow.
 
@@ -248,6 +266,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu": Gelu(),
     "silu": Silu(),
     "softplus": Softplus(),
+    "exp": Exp(),
     "softmax": Softmax(),
 }
 

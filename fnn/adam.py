@@ -37,12 +37,14 @@ class TwoMoments(Descent[S]):
     beta1: float = attrs.field(default=0.9, validator=settings.from_0_below_1)
     beta2: float = attrs.field(default=0.999, validator=settings.from_0_below_1)
     epsilon: float = attrs.field(default=1e-8, validator=settings.above_0)
+    corrected_epsilon: bool = attrs.field(default=True, validator=settings.boolean, kw_only=True)
 
     def corrected(self, rate: float, t: int, dtype: np.dtype[Any]) -> tuple[float, ...]:
         """The rate with its corrections, each beta and 1 less it, and epsilon, at step t."""
         # m̂ / (√v̂ + ε) = m · √c / (√v + ε · √c) / (1 − β₁ᵗ), with c = 1 − β₂ᵗ: one pass fewer over the vector
         root = math.sqrt(1 - self.beta2**t)
-        rate, epsilon = rate * root / (1 - self.beta1**t), nonzero(self.epsilon * root, dtype)
+        rate = rate * root / (1 - self.beta1**t)
+        epsilon = nonzero(self.epsilon * root if self.corrected_epsilon else self.epsilon, dtype)
         return rate, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, epsilon
 
 
@@ -51,13 +53,15 @@ class Adam(TwoMoments[AdamState]):
     """Adam: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², θ ← θ − η m̂ / (√v̂ + ε) (Kingma and Ba 2015, algorithm 1).
 
     m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). ε is added to √v̂, after the correction, as in algorithm 1 and
-    PyTorch (and not to √v, as in the paper's section 2 and Keras).
+    PyTorch; with `corrected_epsilon` False to √v, as in the paper's section 2, Keras and scikit-learn, where the same ε
+    holds the first steps back more.
 
     Args:
         learning_rate: at least 0, or a schedule.
         beta1: in [0, 1).
         beta2: in [0, 1).
         epsilon: above 0.
+        corrected_epsilon: whether ε joins √v̂ or √v.
         clip_norm, clip_value: as in `SGD`.
 
     >>> import fnn
@@ -91,6 +95,7 @@ class AdamW(TwoMoments[AdamState]):
         beta2: in [0, 1).
         epsilon: above 0.
         weight_decay: λ, at least 0.
+        corrected_epsilon: as in `Adam`.
         clip_norm, clip_value: as in `SGD`.
 
     >>> import fnn
@@ -124,6 +129,7 @@ class NAdam(TwoMoments[AdamState]):
         beta1: in [0, 1).
         beta2: in [0, 1).
         epsilon: above 0.
+        corrected_epsilon: as in `Adam`.
         clip_norm, clip_value: as in `SGD`.
 
     >>> import fnn
@@ -173,6 +179,7 @@ class AMSGrad(TwoMoments[AMSGradState]):
         beta1: in [0, 1).
         beta2: in [0, 1).
         epsilon: above 0.
+        corrected_epsilon: as in `Adam`.
         clip_norm, clip_value: as in `SGD`.
 
     >>> import fnn

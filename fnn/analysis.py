@@ -284,7 +284,7 @@ def check_grads(
     params = Params(network.layout, params.vector.astype(np.float64), params.running)
     batch = check_batch("check_grads", network, params, x, y, sample_weight, key)
     value, _, g, _ = backprop(network, params, batch, key)
-    loss = value + penalties(network, params)
+    loss = value + penalties(network, params, batch.weight)
     results = []
     start = 0
     for name, shape in network.layout.tensors:
@@ -336,6 +336,6 @@ def _objective(network: Network, params: Params, batch: Prepared, key: Key | Non
     if not network.logit_loss:
         places.append(passed[-1].a)
         slopes.append(network.loss.vjp(passed[-1].a, batch.y) * network.outputs)
-    value = mean_loss(network, passed[-1], batch) + penalties(network, params)
+    value = mean_loss(network, passed[-1], batch) + penalties(network, params, batch.weight)
     flat = [np.concatenate([part.ravel() for part in parts]) for parts in (places, slopes)]
     return value, flat[0], flat[1]

@@ -5,7 +5,6 @@ Nothing here checks what it is given; `fnn.passes` is the public edge.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
@@ -33,6 +32,11 @@ class Prepared(NamedTuple):
     x: Floats
     y: Array
     sample_weight: Array | None
+
+    @property
+    def weight(self) -> float:
+        """Σ w of its rows."""
+        return float(len(self.y) if self.sample_weight is None else self.sample_weight.sum(dtype=np.float64))
 
 
 class Layered(NamedTuple):
@@ -172,9 +176,12 @@ def mean_loss(network: Network, last: Layered | Output, batch: Prepared) -> floa
     return total / weight
 
 
-def penalties(network: Network, params: Params) -> float:
-    """What l1 and l2 add to the objective."""
-    return math.fsum(penalty(params[i].weight, layer.l1, layer.l2) for i, layer in network.dense)
+def penalties(network: Network, params: Params, weight: float) -> float:
+    """What l1 and l2 add to the objective of rows of that weight."""
+    total = 0.0
+    for i, layer in network.penalized:
+        total += penalty(params[i].weight, layer.l1, layer.l2)
+    return total / weight if network.spread_penalties else total
 
 
 def numbers(network: Network, rows: float) -> float:
@@ -194,14 +201,14 @@ def backprop(network: Network, params: Params, batch: Prepared, key: Key | None)
     masks = _masks(network, tower, key, len(batch.x), params.dtype)
     work, z = stack.forward(batch.x, params.vector, masks)
     right = None
-    if network.plain_cross_entropy and batch.sample_weight is None and batch.y.ndim == 1:
-        a, loss, dz, right = network.plain_cross_entropy.mean_from_logits(z, batch.y)
+    if network.at_once and batch.sample_weight is None and (batch.y.ndim == 1) == (network.targets == "classes"):
+        a, loss, dz, right = network.at_once.mean_from_logits(z, batch.y)
     else:
         a = _value(network.layers[-1].activation, z)
         loss = mean_loss(network, Output(z, a), batch)
         dz = _output_delta(network, Output(z, a), batch)
     vector = stack.backward(batch.x, params.vector, masks, work, dz)
-    _add_penalties(network, params, vector)
+    add_penalties(network, params, vector, batch.weight)
     return Backprop(loss, a, Params.made(params.layout, vector, params.running), right)
 
 
@@ -225,16 +232,17 @@ def gradient(network: Network, params: Params, passed: list[Layered], batch: Pre
     g = params.layout.views(vector, running)
     dz = _output_delta(network, passed[-1], batch)
     back(passed, dz, g, network.first_trained, seen)  # below it nothing has a gradient
-    _add_penalties(network, params, vector)
+    add_penalties(network, params, vector, batch.weight)
     return Params.made(params.layout, vector, running)
 
 
-def _add_penalties(network: Network, params: Params, vector: Floats) -> None:
-    """Add the derivatives of the penalties to those of the loss, in place."""
+def add_penalties(network: Network, params: Params, vector: Floats, weight: float) -> None:
+    """Add the derivatives of the penalties to those of the loss of rows of that weight, in place."""
     if network.penalized:
+        share = 1 / weight if network.spread_penalties else 1.0
         g = params.layout.views(vector, params.running)
         for index, layer in network.penalized:
-            kernels.add_penalty(g[index].weight, params[index].weight, layer.l1, layer.l2)
+            kernels.add_penalty(g[index].weight, params[index].weight, layer.l1 * share, layer.l2 * share)
 
 
 def back(

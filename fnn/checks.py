@@ -232,7 +232,7 @@ def labels(where: str, name: str, y: Array, classes: int, rows: Array | None = N
 def targets(
     where: str, value: object, n: int, outputs: int, kind: str, name: str = "y", rows: Array | None = None
 ) -> Array:
-    """The value as n targets of a kind: "classes", "shares" (in [0, 1]), "values", or "any" (a user's).
+    """The value as n targets of a kind: "classes", "shares" (in [0, 1]), "amounts" (≥ 0), "values", "any" (a user's).
 
     `rows` are the numbers by which an error names the rows, where these are not 0 … n − 1.
     """
@@ -253,6 +253,8 @@ def targets(
     finite(where, name, y)
     if kind in ("classes", "shares") and (y.min() < 0 or y.max() > 1):
         raise problem(ValueError, where, name, "must be in [0, 1]", _range(y))
+    if kind == "amounts" and y.min() < 0:
+        raise problem(ValueError, where, name, "must be at least 0", _range(y))
     if kind == "classes":
         sums = y.sum(axis=1, dtype=np.float64)
         worst = np.abs(sums - 1).argmax()

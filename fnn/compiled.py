@@ -139,6 +139,66 @@ def label_loss(s: Matrix, log_sum: Vector, y: Indices) -> float:
     return total
 
 
+def minus_size(z: Matrix, s: OutMatrix) -> None:
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            s[i, j] = -abs(z[i, j])
+
+
+def yes_rows(z: Matrix, logs: Matrix, y: Matrix, over: Number, out: OutVector) -> None:
+    zero, one = z.dtype.type(0), z.dtype.type(1)
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            above = zero if z[i, j] <= zero else z[i, j]
+            below = zero if z[i, j] >= zero else -z[i, j]
+            value = above * (one - y[i, j]) + below * y[i, j] + logs[i, j]
+            out[i] = value if j == 0 else out[i] + value
+        out[i] /= over
+
+
+def yes_head(z: Matrix, e: Matrix, y: Matrix, over: Number, share: Number, dz: OutMatrix) -> int:
+    zero, half, one, right = z.dtype.type(0), z.dtype.type(0.5), z.dtype.type(1), 0
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            a = (one if z[i, j] >= zero else e[i, j]) / (one + e[i, j])
+            less = (one if z[i, j] <= zero else e[i, j]) / (one + e[i, j])
+            dz[i, j] = (a * (one - y[i, j]) - less * y[i, j]) / over * share
+            right += (a >= half) == (y[i, j] >= half)
+    return right
+
+
+def yes_loss(z: Matrix, logs: Matrix, y: Matrix, over: Number) -> float:
+    zero, one, total = z.dtype.type(0), z.dtype.type(1), 0.0
+    for i in range(z.shape[0]):
+        row = zero
+        for j in range(z.shape[1]):
+            above = zero if z[i, j] <= zero else z[i, j]
+            below = zero if z[i, j] >= zero else -z[i, j]
+            value = above * (one - y[i, j]) + below * y[i, j] + logs[i, j]
+            row = value if j == 0 else row + value
+        total += row / over
+    return total
+
+
+def square_rows(a: Matrix, y: Matrix, over: Number, out: OutVector) -> None:
+    for i in range(a.shape[0]):
+        out[i] = 0
+        for j in range(a.shape[1]):
+            out[i] += (a[i, j] - y[i, j]) * (a[i, j] - y[i, j])
+        out[i] /= over
+
+
+def square_head(a: Matrix, y: Matrix, over: Number, share: Number, dz: OutMatrix) -> float:
+    zero, two, total = a.dtype.type(0), a.dtype.type(2), 0.0
+    for i in range(a.shape[0]):
+        row = zero
+        for j in range(a.shape[1]):
+            row += (a[i, j] - y[i, j]) * (a[i, j] - y[i, j])
+            dz[i, j] = two * (a[i, j] - y[i, j]) / over * share
+        total += row / over
+    return total
+
+
 def total(a: Vector) -> float:
     total = 0.0
     for i in range(a.shape[0]):

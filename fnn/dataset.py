@@ -154,7 +154,9 @@ def batch_count(data: Dataset, batch_size: int | None) -> int:
     return 1 if batch_size is None else math.ceil(len(weighted_rows(data)) / batch_size)
 
 
-def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: int = 0) -> Iterator[Batch]:
+def batches(
+    data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: int = 0, *, shuffle: bool = True
+) -> Iterator[Batch]:
     """The batches of one epoch: all rows of weight above 0 once, shuffled, the partial last batch included.
 
     The order is a pure function of (seed, epoch): epoch 5 is the same whether or not epoch 4 was asked for.
@@ -165,6 +167,7 @@ def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: in
         batch_size: at least 1; None is all rows at once.
         seed: 0 … 2⁶⁴ − 1.
         epoch: 0 … 2⁶⁴ − 1.
+        shuffle: False keeps the rows in their order.
 
     Raises:
         TypeError, ValueError: for arguments that are none of these.
@@ -179,21 +182,25 @@ def batches(data: Dataset, batch_size: int | None = 64, seed: int = 0, epoch: in
         checks.count("batches", "batch_size", batch_size, 1)
     checks.word("batches", "seed", seed)
     checks.word("batches", "epoch", epoch)
-    return _batches(data, None if batch_size is None else int(batch_size), int(seed), int(epoch))
+    checks.instance("batches", "shuffle", shuffle, bool)
+    return _batches(data, None if batch_size is None else int(batch_size), int(seed), int(epoch), shuffle=shuffle)
 
 
-def _batches(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> Iterator[Batch]:
-    for index, places in enumerate(order(data, batch_size, seed, epoch)[1]):
+def _batches(data: Dataset, batch_size: int | None, seed: int, epoch: int, *, shuffle: bool) -> Iterator[Batch]:
+    for index, places in enumerate(order(data, batch_size, seed, epoch, shuffle=shuffle)[1]):
         yield batch_of(data, places, Key(seed, epoch, index))
 
 
-def order(data: Dataset, batch_size: int | None, seed: int, epoch: int) -> tuple[Ints, list[slice | Ints]]:
-    """The places of an epoch's rows among those that count, shuffled, and those of each batch."""
+def order(
+    data: Dataset, batch_size: int | None, seed: int, epoch: int, *, shuffle: bool
+) -> tuple[Ints, list[slice | Ints]]:
+    """The places of an epoch's rows among those that count, shuffled or not, and those of each batch."""
     places = weighted_rows(data)
     if batch_size is None:
         # a slice: views instead of a copy of all rows
         return places, [slice(None) if len(places) == len(data) else places]
-    places = places[permutation(Address(seed, SHUFFLE, (epoch,)), len(places))]
+    if shuffle:
+        places = places[permutation(Address(seed, SHUFFLE, (epoch,)), len(places))]
     return places, [places[start : start + batch_size] for start in range(0, len(places), batch_size)]
 
 

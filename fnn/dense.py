@@ -18,7 +18,7 @@ from fnn.arrays import Floats
 def last_z(x: Floats, layers: Iterable[Any], relus: Iterable[bool]) -> Floats:
     """The last z of dense layers, given their weights and biases: x · weight + bias, and relu where it is said."""
     for p, is_relu in zip(layers, relus, strict=True):
-        x = x @ p.weight
+        x = kernels.product(x, p.weight)
         x += p.bias
         if is_relu:
             np.maximum(x, np.zeros(x.shape[1:], x.dtype), out=x)
@@ -60,7 +60,7 @@ def forward(
     for (weight, bias), z, is_relu, mask in zip(
         layers, outputs, relus, _masked(masks, len(x), widths, drops), strict=True
     ):
-        np.matmul(x, weight, out=z)
+        kernels.product(x, weight, z)
         np.add(z, bias, out=z)
         if is_relu:
             np.maximum(z, np.zeros(z.shape[1:], z.dtype), out=z)
@@ -81,7 +81,7 @@ def backward(
         plain.column_sums(dz, sums[layer][1])
         if layer:
             da = spare[layer % 2, : n * widths[layer]].reshape(n, -1)
-            dz, mask = np.matmul(dz, weights[layer][0].T, out=da), kept[layer - 1]
+            dz, mask = kernels.product(dz, weights[layer][0].T, da), kept[layer - 1]
             if mask is not None:
                 np.multiply(da, mask, out=da)
             if relus[layer - 1]:

@@ -14,9 +14,9 @@ from fnn.activations import Identity, Sigmoid, Softmax, Tanh
 from fnn.arrays import Array, Floats
 from fnn.backprop import Layered, Prepared, cast_x, cast_y, gradient, mean_loss, run_forward
 from fnn.dataset import Dataset, batch_count, batches
+from fnn.entropies import BinaryCrossEntropy, CrossEntropy
 from fnn.findings import Finding, finding, of_inputs, of_targets
 from fnn.layers import Dense
-from fnn.losses import BinaryCrossEntropy, CrossEntropy
 from fnn.network import Network, init_params
 from fnn.params import Params
 from fnn.passes import check_parts, project
@@ -188,10 +188,9 @@ def _seen(run: TrainState, data: Dataset) -> _Seen:
     if run.epoch > 0 or run.batch > 0:
         first = project(network, init_params(network, recipe.seed, params.dtype))
         initial = mean_loss(network, run_forward(network, first, batch.x, key)[-1], batch)
-    bare = (attrs.evolve(layer, l1=0.0, l2=0.0) if isinstance(layer, Dense) else layer for layer in network.layers)
-    g = gradient(attrs.evolve(network, layers=tuple(bare)), params, passed, batch)  # of the loss alone
+    g = gradient(network.unpenalized, params, passed, batch)  # of the loss alone
     try:
-        step = next(batches(data, recipe.batch_size, recipe.seed, run.epoch))
+        step = next(batches(data, recipe.batch_size, recipe.seed, run.epoch, shuffle=recipe.shuffle))
         after = train_step(attrs.evolve(run, batch=0), step).params
     except FloatingPointError:
         after = attrs.evolve(params, vector=np.full_like(params.vector, np.nan))

@@ -13,14 +13,13 @@ import numpy as np
 
 from fnn import checks, recordfile
 from fnn.arrays import freeze
-from fnn.descent import Descent
 from fnn.layers import BatchNorm
 from fnn.network import Network
 from fnn.params import Params
 from fnn.passes import check_model
 from fnn.provenance import differences, made_on
 from fnn.runs import EpochRecord, Recipe, Sums, TrainState
-from fnn.states import Tensors, own_classes, plain, plain_spec, plain_state, restored, unknown
+from fnn.states import Tensors, own_classes, plain, plain_spec, plain_state, restored, run_fault, unknown
 from fnn.tensorfile import MAX_BYTES, all_finite, printable, refusal, said
 
 Path = str | os.PathLike[str]
@@ -29,7 +28,6 @@ FIELDS = {  # of the record in a file's metadata
     "run": {"kind", "dtype", "made_on", "recipe", "optimizer_state", "epoch", "batch", "sums"}
     | {"best_epoch", "history", "stopped"},
 }
-STOPPED = (None, "epochs", "patience", "interrupted")
 
 
 def save(
@@ -94,7 +92,7 @@ def load(
     own = own_classes("load", custom)
     path = os.fsdecode(path)
     tensors, record = _load("load", path, "model", own, allow_nonfinite, max_bytes)
-    with _making("load", path, "Network"):
+    with making("load", path, "Network"):
         network: Network = _spec("load", record["network"], own, Network)
     params = _params("load", path, network, record["dtype"], tensors, "")
     _all_used("load", path, tensors)
@@ -124,27 +122,35 @@ def save_run(path: Path, run: TrainState, *, custom: Sequence[type] = (), allow_
     ...     fnn.digest(fnn.load_run(path)) == fnn.digest(run)
     True
     """
-    own = own_classes("save_run", custom)
-    checks.exactly("save_run", "run", run, TrainState, "Of another, not all would come back.")
+    store_run("save_run", path, run, custom, allow_nonfinite)
+
+
+def store_run(
+    where: str, path: Path, run: TrainState, custom: Sequence[type], allow_nonfinite: bool, **more: dict[str, Any]
+) -> None:
+    """A run's file, whose record may hold more than the run."""
+    own = own_classes(where, custom)
+    checks.exactly(where, "run", run, TrainState, "Of another, not all would come back.")
     network = run.recipe.network
-    tensors = _named("save_run", "run.params", network, run.params, "")
-    tensors |= _named("save_run", "run.best", network, run.best, "best.")
-    if fault := _run_fault(run):
-        raise checks.problem(ValueError, "save_run", "run", "must be a state of training", fault)
+    tensors = _named(where, "run.params", network, run.params, "")
+    tensors |= _named(where, "run.best", network, run.best, "best.")
+    if fault := run_fault(run):
+        raise checks.problem(ValueError, where, "run", "must be a state of training", fault)
     record = {
         "kind": "run",
         "dtype": str(run.params.dtype),
-        "recipe": plain_spec("save_run", run.recipe, own),
-        "optimizer_state": plain_state("save_run", "optimizer_state", run.optimizer_state, tensors, own),
+        "recipe": plain_spec(where, run.recipe, own),
+        "optimizer_state": plain_state(where, "optimizer_state", run.optimizer_state, tensors, own),
         "epoch": run.epoch,
         "batch": run.batch,
         "sums": _numbers(run.sums),
         "best_epoch": run.best_epoch,
         "history": [_numbers(each) for each in run.history],
         "stopped": run.stopped,
+        **more,
     }
-    _checked("save_run", tensors, record, own, allow_nonfinite)
-    recordfile.store("save_run", os.fsdecode(path), tensors, record)
+    _checked(where, tensors, record, own, allow_nonfinite)
+    recordfile.store(where, os.fsdecode(path), tensors, record)
 
 
 def load_run(
@@ -164,23 +170,30 @@ def load_run(
     Raises:
         OSError, ModelFileError, TypeError, ValueError: as `load`.
     """
-    where, path = "load_run", os.fsdecode(path)
+    return fetch_run("load_run", path, custom, allow_nonfinite, max_bytes)[0]
+
+
+def fetch_run(
+    where: str, path: Path, custom: Sequence[type], allow_nonfinite: bool, max_bytes: int
+) -> tuple[TrainState, dict[str, Any]]:
+    """The run in a file, and the record there."""
+    path = os.fsdecode(path)
     own = own_classes(where, custom)
     tensors, record = _load(where, path, "run", own, allow_nonfinite, max_bytes)
-    with _making(where, path, "Recipe"):
+    with making(where, path, "Recipe"):
         recipe: Recipe = _spec(where, record["recipe"], own, Recipe)
     params, best = (_params(where, path, recipe.network, record["dtype"], tensors, part) for part in ("", "best."))
-    with _making(where, path, "TrainState"):
+    with making(where, path, "TrainState"):
         run = _run(recipe, params, best, record, tensors, own)
-        fault = _run_fault(run)
+        fault = run_fault(run)
     _all_used(where, path, tensors)
     if fault:
         raise refusal(where, path, "must hold a state of training", fault)
     others = "; ".join(differences(record["made_on"], made_on()))
     if others:
-        message = f"load_run: {path} was made with another machine, versions or threads ({printable(others, 3000)})"
-        warnings.warn(f"{message}. What follows can differ in its last bits.", RuntimeWarning, stacklevel=2)
-    return run
+        message = f"{where}: {path} was made with another machine, versions or threads ({printable(others, 3000)})"
+        warnings.warn(f"{message}. What follows can differ in its last bits.", RuntimeWarning, stacklevel=3)
+    return run, record
 
 
 # What a file holds.
@@ -198,7 +211,7 @@ def _run(
     recipe: Recipe, params: Params, best: Params, record: dict[str, Any], tensors: Tensors, own: dict[str, type]
 ) -> TrainState:
     kinds = type(record["history"]), type(record["sums"])
-    if kinds != (list, dict) or record["sums"].keys() != attrs.asdict(Sums()).keys():
+    if kinds != (list, dict) or not {"weight", "loss", "right"} <= record["sums"].keys() <= attrs.asdict(Sums()).keys():
         raise TypeError("the history is no list, or the sums are none")
     epoch, batch, best_epoch, stopped = (record[name] for name in ("epoch", "batch", "best_epoch", "stopped"))
     state = restored(record["optimizer_state"], tensors, own)
@@ -233,40 +246,6 @@ def _numbers(record: EpochRecord | Sums) -> dict[str, Any]:
     }
 
 
-def _run_fault(run: TrainState) -> str:
-    """What in a run's numbers no training makes, and going on would stumble over; "" where there is nothing."""
-    sizes = [run.epoch, run.batch, run.best_epoch]
-    if not all(_is_word(size) for size in sizes) or run.best_epoch > run.epoch:
-        return f"epoch, batch and best epoch {checks.show(sizes)}"
-    epochs = [each.epoch for each in run.history]
-    if len(epochs) != run.epoch or any(type(n) is not int or n != i for i, n in enumerate(epochs, 1)):
-        return f"a history of the epochs {checks.show(epochs)} after epoch {run.epoch}"
-    floats = [*attrs.astuple(run.sums), *(each.loss for each in run.history)]
-    floats += [value for each in run.history for value in attrs.astuple(each)[2:] if value is not None]
-    wrong = [value for value in floats if not isinstance(value, float)]
-    if wrong:
-        return f"{checks.show(wrong[0])} among the sums and the history"
-    if (run.batch > 0) != (run.sums.weight > 0):
-        return f"batch {run.batch} and a sum of weights of {run.sums.weight}"
-    if run.best.dtype != run.params.dtype:
-        return f"params of {run.params.dtype} and the best of {run.best.dtype}"
-    if run.stopped not in STOPPED:
-        return f"{checks.show(run.stopped)} for `stopped`"
-    optimizer = run.recipe.optimizer
-    if not isinstance(optimizer, Descent) or type(optimizer).step is not Descent.step:  # its state is its own affair
-        return ""
-    model, state = optimizer.init(run.params), run.optimizer_state
-    same = type(state) is type(model) and _is_word(state.step)
-    for field in attrs.fields(type(model))[1:] if same else ():
-        part, like = getattr(state, field.name), getattr(model, field.name)
-        same = same and isinstance(part, np.ndarray) and (part.shape, part.dtype) == (like.shape, like.dtype)
-    return "" if same else f"{state!r:.200} as the state of {type(optimizer).__name__}"
-
-
-def _is_word(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**64
-
-
 def _checked(where: str, tensors: Tensors, record: dict[str, Any], own: dict[str, type], allow_nonfinite: bool) -> None:
     """Refuse a class that is not given, and numbers that are not finite."""
     missing, fix = _missing(record, own)
@@ -294,7 +273,7 @@ def _load(
         fixes = {"run": "Read it by `load_run`; it has `.params` and `.best`.", "model": "Read it by `load`."}
         fix = fixes.get(str(record.get("kind")), "")
         raise refusal(where, path, f"must hold a {kind}", checks.show(record.get("kind")), fix)
-    if record.keys() != FIELDS[kind] or record["dtype"] not in ("float32", "float64"):
+    if record.keys() - {"estimator"} != FIELDS[kind] or record["dtype"] not in ("float32", "float64"):
         rule = f"must have a record of {', '.join(sorted(FIELDS[kind]))}, and a dtype of floats"
         raise refusal(where, path, rule, checks.show(record))
     missing, fix = _missing(record, own)
@@ -306,7 +285,7 @@ def _load(
 
 
 @contextmanager
-def _making(where: str, path: str, kind: str) -> Iterator[None]:
+def making(where: str, path: str, kind: str) -> Iterator[None]:
     """What is raised while a `kind` is made of what is in a file is the file's fault."""
     try:
         yield

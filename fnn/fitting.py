@@ -51,8 +51,8 @@ def fit(
         progress: whether to show a bar with loss and accuracy, on stderr.
         on_epoch: called with the state after each epoch; an error that it raises ends the training and goes through.
         settings: optimizer (Adam()), batch_size (64; None is the full batch), seed (0), monitor ("val_loss" or
-            "loss"; "accuracy", "val_accuracy", "val_r2") and params, as in `start`; not with `state`, whose recipe
-            says them.
+            "loss"; "accuracy", "val_accuracy", "val_r2"), shuffle (True) and params, as in `start`; not with `state`,
+            whose recipe says them.
 
     Returns:
         The run: `run.params` are the last parameters and `run.best` the best, by the monitored quantity;
@@ -83,7 +83,7 @@ def fit(
     check_fits("fit", run, data, validation)
     goal = run.epoch + int(epochs)
     stopped = _ended(run, goal, patience)
-    bar = _Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress and not stopped else None
+    bar = Bar(run, goal, batch_count(data, run.recipe.batch_size)) if progress and not stopped else None
     try:
         for run in () if stopped else fold(begun, data, validation, "while", epochs):
             if bar:
@@ -112,7 +112,7 @@ def _ended(run: TrainState, goal: int, patience: int | None) -> str | None:
     return "epochs" if run.epoch >= goal else None
 
 
-class _Bar:
+class Bar:
     """A tqdm bar over the steps, with the unfinished epoch's loss and accuracy and the last validation's."""
 
     def __init__(self, run: TrainState, goal: int, steps: int) -> None:
@@ -122,6 +122,7 @@ class _Bar:
         self.bar = tqdm(total=(goal - run.epoch) * steps, initial=run.batch, unit="step")
 
     def show(self, run: TrainState) -> None:
+        """Show where the run is."""
         done = run.epoch * self.steps + run.batch
         shown, self.shown = self.bar.update(done - self.shown), done
         if shown or not run.batch:
@@ -130,6 +131,7 @@ class _Bar:
             self.bar.set_postfix(_quantities(run), refresh=bool(shown))
 
     def close(self) -> None:
+        """Leave it as it is."""
         self.bar.close()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fnn import checks
 from fnn.arrays import Floats, State
-from fnn.backprop import Prepared, backprop, cast_x, cast_y, penalties, tiles
+from fnn.backprop import Prepared, add_penalties, backprop, cast_x, cast_y, penalties, tiles
 from fnn.dataset import Dataset, weighted_rows
 from fnn.evaluation import evaluate
 from fnn.layers import BatchNorm, Dropout
@@ -31,7 +31,8 @@ class LBFGSRun(State):
         params: the last parameters.
         best: those of the iteration with the lowest val_loss; without validation data, the last.
         best_epoch: its number; 0 before the first.
-        history: an `EpochRecord` for each iteration: loss (without penalties), accuracy, and those of the validation.
+        history: an `EpochRecord` for each iteration: loss (without penalties), accuracy, penalty, and those of the
+            validation.
         stopped: "converged": the gradient is within the tolerance, or the objective falls no more; "iterations";
             "no progress": the line search found no lower point, at the limit of the dtype mostly; "interrupted".
     """
@@ -94,11 +95,11 @@ def fit_lbfgs(
     def at(vector: Floats) -> Params:
         return Params(network.layout, vector.astype(first.dtype), first.running)
 
-    def objective(vector: Floats) -> tuple[float, Floats]:
+    def function(vector: Floats) -> tuple[float, Floats]:
         with np.errstate(over="ignore", invalid="ignore"):
-            return _objective(network, at(vector), data)
+            return objective(network, at(vector), data)
 
-    if not math.isfinite(objective(params.vector)[0]):
+    if not math.isfinite(function(params.vector)[0]):
         raise FloatingPointError("fit_lbfgs: the loss is not finite at the first parameters. Scale x by `input_scale`.")
     history: list[EpochRecord] = []
     best, best_epoch, lowest = params, 0, math.inf
@@ -116,7 +117,7 @@ def fit_lbfgs(
     settings: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "callback": after_iteration, "options": limits}
     stopped: Stopped = "interrupted"
     try:
-        result = minimize(objective, params.vector.astype(np.float64), **settings)
+        result = minimize(function, params.vector.astype(np.float64), **settings)
         stopped = ("converged", "iterations", "no progress")[result.status]
     except KeyboardInterrupt:
         where = f"in iteration {len(history) + 1}; what there is so far is returned"
@@ -127,10 +128,7 @@ def fit_lbfgs(
 def _checked(network: Network, data: Dataset, validation: Dataset | None, seed: int, params: Params | None) -> Params:
     where = "fit_lbfgs"
     checks.instance(where, "network", network, Network)
-    for layer in network.layers:
-        if isinstance(layer, Dropout | BatchNorm) or getattr(layer, "max_norm", None) is not None:
-            rule = "must have no Dropout, BatchNorm or max_norm"
-            raise checks.problem(ValueError, where, "network", rule, repr(layer), "`fit` trains with these.")
+    check_smooth(where, network)
     if params is None:
         checks.word(where, "seed", seed)
         params = init_params(network, seed, np.float64)
@@ -140,25 +138,36 @@ def _checked(network: Network, data: Dataset, validation: Dataset | None, seed: 
     return params
 
 
-def _objective(network: Network, params: Params, data: Dataset) -> tuple[float, Floats]:
+def check_smooth(where: str, network: Network) -> None:
+    """Refuse a network whose training is not the minimizing of one function."""
+    for layer in network.layers:
+        if isinstance(layer, Dropout | BatchNorm) or getattr(layer, "max_norm", None) is not None:
+            rule, fix = "must have no Dropout, BatchNorm or max_norm", "Optimizers such as Adam train with these."
+            raise checks.problem(ValueError, where, "network", rule, repr(layer), fix)
+
+
+def objective(network: Network, params: Params, data: Dataset) -> tuple[float, Floats]:
     """The objective and its gradient, from pieces: each has its share of the weights."""
-    rows = weighted_rows(data)
+    rows, bare = weighted_rows(data), network.unpenalized
     total, value, gradient = 0.0, 0.0, np.zeros(params.layout.size)
     for tile in tiles(len(rows)):
         x, y, w = data.take(rows[tile])
         w = None if w is None else w.astype(np.float64)
-        weight = float(len(y) if w is None else w.sum())
         batch = Prepared(cast_x(network, x, params.dtype), cast_y(network, y, params.dtype), w)
-        loss, _, g, _ = backprop(network, params, batch, None)
-        total += weight
-        value += weight * loss
-        gradient += weight * g.vector.astype(np.float64)
-    return value / total + penalties(network, params), gradient / total
+        loss, _, g, _ = backprop(bare, params, batch, None)
+        total += batch.weight
+        value += batch.weight * loss
+        gradient += batch.weight * g.vector.astype(np.float64)
+    of_penalties = np.zeros_like(params.vector)
+    add_penalties(network, params, of_penalties, total)
+    return value / total + penalties(network, params, total), gradient / total + of_penalties
 
 
 def _record(network: Network, params: Params, data: Dataset, validation: Dataset | None, number: int) -> EpochRecord:
     seen = evaluate(network, params, data)
-    record = EpochRecord(number, seen.loss, seen.accuracy)
+    weight = float(len(data) if data.weights is None else data.weights.sum(dtype=np.float64))
+    penalty = penalties(network, params, weight) if network.penalized else None
+    record = EpochRecord(number, seen.loss, seen.accuracy, penalty=penalty)
     if validation is None:
         return record
     held = evaluate(network, params, validation)

@@ -14,17 +14,18 @@ to it as they are, `y` of shape (n,) included.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal, Protocol
 
 import attrs
 import numpy as np
 
 from fnn import kernels, settings
-from fnn.activations import Sigmoid, Softmax
+from fnn.activations import Exp
 from fnn.arrays import Array, Floats, Spec
+from fnn.entropies import BinaryCrossEntropy, CrossEntropy, Targets, over_outputs, share
 
-LossName = Literal["mse", "squared_error", "mae", "huber", "cross_entropy", "binary_cross_entropy"]
-Targets = Literal["classes", "shares", "values", "any"]
+LossName = Literal["mse", "squared_error", "mae", "huber", "poisson", "cross_entropy", "binary_cross_entropy"]
 
 
 class Loss(Protocol):
@@ -49,20 +50,47 @@ class LossFromLogits(Loss, Protocol):
         """The derivative of each row's loss by its z, where a is the activation's value of z."""
 
 
-def _over_outputs(each: Floats) -> Floats:
-    """The mean over outputs, row by row."""
-    rows: Floats = each.mean(axis=1)
-    return rows
+class LossAtOnce(Loss, Protocol):
+    """A loss that makes all that a step wants of the last z at once.
 
+    `head` says which loops are its own: "label", "yes" or "square".
+    """
 
-def _share(slope: Floats) -> Floats:
-    """Each output's share of the derivative of such a mean."""
-    share: Floats = slope / slope.shape[1]
-    return share
+    head: ClassVar[str]
+
+    def over(self, outputs: int) -> int:
+        """By how much a row's sum over its outputs is divided, in the loops of its head."""
+
+    def mean_from_logits(self, z: Floats, y: Array) -> tuple[Floats, float, Floats, float]:
+        """The outputs, the mean loss, its derivative by z, and how many answers are right."""
 
 
 @attrs.frozen(repr=False)
-class MSE(Spec):
+class Squares(Spec, ABC):
+    """What the two squared errors share: the sum over outputs of (a − y)², over a number."""
+
+    targets: ClassVar[Targets] = "values"
+    head: ClassVar[str] = "square"
+
+    @abstractmethod
+    def over(self, outputs: int) -> int:
+        """The number."""
+
+    def rows(self, a: Floats, y: Array) -> Floats:
+        return kernels.square_rows(a, y, self.over(a.shape[1]))
+
+    def vjp(self, a: Floats, y: Array) -> Floats:
+        slope: Floats = 2 * (a - y) / self.over(a.shape[1])
+        return slope
+
+    def mean_from_logits(self, z: Floats, y: Array) -> tuple[Floats, float, Floats, float]:
+        """After the identity, at once: the outputs, the mean loss, its derivative by z, and no answer that is right."""
+        value, dz = kernels.square_head(z, y, self.over(z.shape[1]), 1 / len(z))
+        return z, value / len(z), dz, 0.0
+
+
+@attrs.frozen(repr=False)
+class MSE(Squares):
     """Mean squared error: the mean over outputs of (a − y)². For any output activation.
 
     >>> import numpy as np
@@ -70,17 +98,12 @@ class MSE(Spec):
     array([2.5])
     """
 
-    targets: ClassVar[Targets] = "values"
-
-    def rows(self, a: Floats, y: Array) -> Floats:
-        return _over_outputs(np.square(a - y))
-
-    def vjp(self, a: Floats, y: Array) -> Floats:
-        return _share(2 * (a - y))
+    def over(self, outputs: int) -> int:
+        return outputs
 
 
 @attrs.frozen(repr=False)
-class SquaredError(Spec):
+class SquaredError(Squares):
     """Half the sum over outputs of (a − y)², as Bishop (1995, section 6.1) writes it.
 
     >>> import numpy as np
@@ -88,14 +111,8 @@ class SquaredError(Spec):
     array([2.5])
     """
 
-    targets: ClassVar[Targets] = "values"
-
-    def rows(self, a: Floats, y: Array) -> Floats:
-        rows: Floats = 0.5 * np.square(a - y).sum(axis=1)
-        return rows
-
-    def vjp(self, a: Floats, y: Array) -> Floats:
-        return a - y
+    def over(self, outputs: int) -> int:
+        return 2
 
 
 @attrs.frozen(repr=False)
@@ -110,10 +127,10 @@ class MAE(Spec):
     targets: ClassVar[Targets] = "values"
 
     def rows(self, a: Floats, y: Array) -> Floats:
-        return _over_outputs(np.abs(a - y))
+        return over_outputs(np.abs(a - y))
 
     def vjp(self, a: Floats, y: Array) -> Floats:
-        return _share(np.sign(a - y))
+        return share(np.sign(a - y))
 
 
 @attrs.frozen(repr=False)
@@ -135,115 +152,44 @@ class Huber(Spec):
     def rows(self, a: Floats, y: Array) -> Floats:
         size: Floats = np.abs(a - y)
         near = np.minimum(size, self.delta)
-        return _over_outputs(near * (size - 0.5 * near))
+        return over_outputs(near * (size - 0.5 * near))
 
     def vjp(self, a: Floats, y: Array) -> Floats:
-        return _share(np.clip(a - y, -self.delta, self.delta))
+        return share(np.clip(a - y, -self.delta, self.delta))
 
 
 @attrs.frozen(repr=False)
-class CrossEntropy(Spec):
-    """Cross-entropy of classes: −Σᵢ tᵢ ln aᵢ. After softmax, or after a user's own activation.
+class Poisson(Spec):
+    """Half the deviance of counts: the sum over outputs of a − y + y ln(y / a). After exp, or after a user's own.
 
-    Label smoothing puts tᵢ = (1 − s) · yᵢ + s / k in place of yᵢ, for k classes (Szegedy et al. 2016,
-    section 7): the true class's share becomes 1 − s + s/k.
-
-    Args:
-        label_smoothing: s, in [0, 1).
+    y is at least 0, and need not be whole. Its least value, 0, is at a = y (McCullagh and Nelder 1989, section 2.3).
 
     >>> import numpy as np
-    >>> a = np.array([[0.5, 0.25, 0.25]])
-    >>> CrossEntropy().rows(a, np.array([0])).round(6)
-    array([0.693147])
-    >>> CrossEntropy(0.3).rows(a, np.array([[1.0, 0.0, 0.0]])).round(6)
-    array([0.831777])
+    >>> Poisson().rows(np.array([[1.0, 2.0]]), np.array([[0.0, 3.0]])).round(6)
+    array([1.216395])
     """
 
-    label_smoothing: float = attrs.field(default=0.0, validator=settings.from_0_below_1)
-
-    targets: ClassVar[Targets] = "classes"
-    after: ClassVar[type[Any]] = Softmax
+    targets: ClassVar[Targets] = "amounts"
+    after: ClassVar[type[Any]] = Exp
 
     def rows(self, a: Floats, y: Array) -> Floats:
-        t = self._shares(y, a)
         with np.errstate(divide="ignore"):
-            rows: Floats = np.where(t > 0, t * np.log(np.where(t > 0, a, 1)), 0).sum(axis=1)
-        return 0 - rows  # and not −rows, which may be −0
+            return self._rows(np.log(np.where(y > 0, a, 1)), a, y)
 
     def vjp(self, a: Floats, y: Array) -> Floats:
-        t = self._shares(y, a)
         with np.errstate(divide="ignore"):
-            share: Floats = np.where(t > 0, t / np.where(t > 0, a, 1), 0)
-        return -share
+            return 1 - np.where(y > 0, y / np.where(y > 0, a, 1), 0)
 
     def rows_from_logits(self, z: Floats, y: Array) -> Floats:
-        z = kernels.shift(z)
-        log_sum = np.log1p(kernels.others(np.exp(z)))  # the largest term is 1: this keeps a small loss exact
-        labels = y.ndim == 1
-        rows = kernels.label_rows(z, log_sum, y) if labels else log_sum * y.sum(axis=1) - (y * z).sum(axis=1)
-        if self.label_smoothing:
-            rows = (1 - self.label_smoothing) * rows + self.label_smoothing * (log_sum - z.mean(axis=1))
+        return self._rows(z, np.exp(z), y)
+
+    def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
+        return a - y
+
+    def _rows(self, log_a: Floats, a: Floats, y: Array) -> Floats:
+        each = a - y + y * (np.log(np.where(y > 0, y, 1)) - log_a)
+        rows: Floats = np.maximum(each, 0).sum(axis=1)  # where a is near y, rounding takes some of them below
         return rows
-
-    def mean_from_logits(self, z: Floats, y: Array) -> tuple[Floats, float, Floats, int]:
-        """Of labels without smoothing, at once: softmax, the mean loss, its derivative by z, and how many are right."""
-        y = y.astype(np.intp, copy=False)
-        s = kernels.shift(z)
-        a = np.exp(s)
-        rest, dz, right = kernels.label_head(a, y, 1 / len(z))
-        return a, kernels.label_loss(s, np.log1p(rest), y) / len(z), dz, right
-
-    def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
-        if y.ndim == 1 and not self.label_smoothing:
-            return kernels.label_vjp(a, y)  # a − 1 of the label, also where a is near 1
-        each = np.arange(len(a))
-        t, top, others, rest = self._shares(y, a), a.argmax(axis=1), a.copy(), 1 - a
-        others[each, top] = 0
-        rest[each, top] = others.sum(axis=1)  # 1 − a, also where a is near 1
-        total: Floats = t.sum(axis=1, keepdims=True)
-        return a * (total - t) - t * rest
-
-    def _shares(self, y: Array, a: Floats) -> Floats:
-        if y.ndim == 1:
-            labels, y = y, np.zeros_like(a)
-            y[np.arange(len(a)), labels] = 1
-        if self.label_smoothing:
-            y = (1 - self.label_smoothing) * y + self.label_smoothing / a.shape[1]
-        return y
-
-
-@attrs.frozen(repr=False)
-class BinaryCrossEntropy(Spec):
-    """The mean over outputs of −y ln a − (1 − y) ln(1 − a). After sigmoid, or after a user's own activation.
-
-    With one output it is logistic regression's loss; with several, each is a question of its own.
-
-    >>> import numpy as np
-    >>> BinaryCrossEntropy().rows(np.array([[0.5, 0.75]]), np.array([[1.0, 0.0]])).round(6)
-    array([1.039721])
-    """
-
-    targets: ClassVar[Targets] = "shares"
-    after: ClassVar[type[Any]] = Sigmoid
-
-    def rows(self, a: Floats, y: Array) -> Floats:
-        with np.errstate(divide="ignore"):
-            yes = np.where(y > 0, y * np.log(np.where(y > 0, a, 1)), 0)
-            no = np.where(y < 1, (1 - y) * np.log1p(-np.where(y < 1, a, 0)), 0)
-        return 0 - _over_outputs(yes + no)  # and not the minus alone, which may make −0
-
-    def vjp(self, a: Floats, y: Array) -> Floats:
-        with np.errstate(divide="ignore"):
-            yes = np.where(y > 0, y / np.where(y > 0, a, 1), 0)
-            no = np.where(y < 1, (1 - y) / np.where(y < 1, 1 - a, 1), 0)
-        return _share(no - yes)
-
-    def rows_from_logits(self, z: Floats, y: Array) -> Floats:
-        wrong = np.maximum(z, 0) * (1 - y) + np.maximum(-z, 0) * y
-        return _over_outputs(wrong + np.log1p(np.exp(-np.abs(z))))
-
-    def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
-        return _share(a * (1 - y) - Sigmoid().value(-z) * y)  # a − y, also where a is near 1
 
 
 LOSSES: dict[str, Loss] = {
@@ -251,6 +197,7 @@ LOSSES: dict[str, Loss] = {
     "squared_error": SquaredError(),
     "mae": MAE(),
     "huber": Huber(),
+    "poisson": Poisson(),
     "cross_entropy": CrossEntropy(),
     "binary_cross_entropy": BinaryCrossEntropy(),
 }

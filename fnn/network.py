@@ -13,17 +13,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from fnn import checks, settings
 from fnn.activations import ACTIVATIONS, Activation, ActivationName, Identity, Relu, Sigmoid, Softmax
 from fnn.arrays import Array, Spec, freeze
+from fnn.entropies import BinaryCrossEntropy, CrossEntropy, Targets
 from fnn.layers import Dense, Dropout, Layer
-from fnn.losses import (
-    BinaryCrossEntropy,
-    CrossEntropy,
-    Loss,
-    LossFromLogits,
-    LossName,
-    Targets,
-    resolve_loss,
-    valid_loss,
-)
+from fnn.losses import MSE, Loss, LossAtOnce, LossFromLogits, LossName, SquaredError, resolve_loss, valid_loss
 from fnn.params import Layout, Params, Shapes
 from fnn.stacks import Tower
 
@@ -52,6 +44,8 @@ class Network(Spec):
             "binary_cross_entropy" sigmoid as the last activation, or a user's own; the others go with any.
         input_scale: x is multiplied by it in every function, so that training and prediction on uint8 pixels
             (1/255) cannot differ. Finite, not 0.
+        spread_penalties: whether l1 and l2 are divided by Σ w of the rows that the objective is asked of, so that they
+            count less the more rows there are, as scikit-learn's alpha does. Else they are added as they are.
 
     Raises:
         TypeError, ValueError: for parts that do not fit.
@@ -67,6 +61,7 @@ class Network(Spec):
     input_scale: float = attrs.field(
         default=1.0, validator=settings.number("finite number other than 0", lambda value: value != 0)
     )
+    spread_penalties: bool = attrs.field(default=False, validator=settings.boolean)
 
     def __attrs_post_init__(self) -> None:
         if not self.layers:
@@ -120,11 +115,12 @@ class Network(Spec):
         return cast(LossFromLogits, self.loss) if from_logits else None
 
     @cached_property
-    def plain_cross_entropy(self) -> CrossEntropy | None:
-        """The loss, where it is cross-entropy after softmax, without smoothing; else None."""
-        if type(self.loss) is not CrossEntropy or self.loss.label_smoothing or not self.logit_loss:
-            return None
-        return self.loss
+    def at_once(self) -> LossAtOnce | None:
+        """The loss, where it makes all that a step wants of the last z at once (of labels, for classes); else None."""
+        after: dict[Any, Any]
+        after = {MSE: Identity, SquaredError: Identity, BinaryCrossEntropy: Sigmoid, CrossEntropy: Softmax}
+        known = after.get(type(self.loss)) is type(self.layers[-1].activation)
+        return cast(LossAtOnce, self.loss) if known and not getattr(self.loss, "label_smoothing", 0) else None
 
     @cached_property
     def first_trained(self) -> int:
@@ -133,7 +129,7 @@ class Network(Spec):
 
     @property
     def targets(self) -> Targets:
-        """What the loss wants: "classes", "shares" (in [0, 1]), "values", or "any" (a user's loss)."""
+        """What the loss wants: "classes", "shares" (in [0, 1]), "amounts" (≥ 0), "values", or "any" (a user's loss)."""
         kind: Targets = getattr(self.loss, "targets", "any")
         return kind
 
@@ -151,6 +147,14 @@ class Network(Spec):
     def penalized(self) -> tuple[tuple[int, Dense], ...]:
         """The dense layers that have a penalty, each with its index."""
         return tuple((i, layer) for i, layer in self.dense if layer.l1 or layer.l2)
+
+    @cached_property
+    def unpenalized(self) -> Network:
+        """The same network without its penalties."""
+        if not self.penalized:
+            return self
+        bare = (attrs.evolve(each, l1=0.0, l2=0.0) if isinstance(each, Dense) else each for each in self.layers)
+        return attrs.evolve(self, layers=tuple(bare))
 
     @cached_property
     def tower(self) -> Tower | None:

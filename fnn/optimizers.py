@@ -85,7 +85,7 @@ class Momentum(Descent[MomentumState]):
 
     Args:
         learning_rate: at least 0, or a schedule.
-        momentum: μ, in [0, 1).
+        momentum: μ, in [0, 1]; with 1 nothing slows the velocity down.
         nesterov: whether to look ahead by one step of the velocity.
         clip_norm, clip_value: as in `SGD`.
 
@@ -97,7 +97,7 @@ class Momentum(Descent[MomentumState]):
     """
 
     learning_rate: float | Schedule = attrs.field(default=0.01, validator=RATE)
-    momentum: float = attrs.field(default=0.9, validator=settings.from_0_below_1)
+    momentum: float = attrs.field(default=0.9, validator=settings.from_0_to_1)
     nesterov: bool = attrs.field(default=False, validator=settings.boolean)
 
     state_kind = MomentumState

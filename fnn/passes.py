@@ -132,7 +132,7 @@ def loss(
         x: as in `forward`.
         y: for cross-entropy n integer labels 0 … outputs − 1, or shape (n, outputs), one-hot or probabilities that
             sum to 1 in each row; for the other losses shape (n, outputs), or (n,) for one output; for binary
-            cross-entropy within [0, 1].
+            cross-entropy within [0, 1], for poisson at least 0.
         sample_weight: n weights, at least 0 and not all 0; None is 1 each.
         key: the address of the dropout masks and batch statistics of training; None is inference.
 
@@ -147,7 +147,9 @@ def loss(
     0.371101
     """
     batch = check_batch("loss", network, params, x, y, sample_weight, key)
-    return mean_loss(network, run_forward(network, params, batch.x, key)[-1], batch) + penalties(network, params)
+    return mean_loss(network, run_forward(network, params, batch.x, key)[-1], batch) + penalties(
+        network, params, batch.weight
+    )
 
 
 def grads(
@@ -198,7 +200,7 @@ def loss_and_grads(
     """
     batch = check_batch("loss_and_grads", network, params, x, y, sample_weight, key)
     result = backprop(network, params, batch, key)
-    return result.loss + penalties(network, params), result.grads
+    return result.loss + penalties(network, params, batch.weight), result.grads
 
 
 def project(network: Network, params: Params) -> Params:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fnn import kernels
 from fnn.arrays import Floats
 
 
@@ -19,7 +20,7 @@ def penalty(weight: Floats, l1: float, l2: float) -> float:
     if l1:
         value += l1 * float(np.abs(weight).sum(dtype=np.float64))
     if l2:
-        value += 0.5 * l2 * float(np.square(weight).sum(dtype=np.float64))
+        value += 0.5 * l2 * kernels.squares(weight)
     return value
 
 

@@ -32,6 +32,7 @@ class Recipe(Spec):
         monitor: the quantity of an epoch's record by which `best` is chosen: "loss" or "val_loss", the lower the
             better; "accuracy", "val_accuracy" or "val_r2", the higher. None is "val_loss" where there is validation
             data, else "loss".
+        shuffle: whether each epoch takes the rows in an order of its own; False: always as they come.
     """
 
     network: Network = attrs.field()
@@ -39,6 +40,7 @@ class Recipe(Spec):
     batch_size: int | None = attrs.field(default=64, validator=settings.from_1_or_none)
     seed: int = attrs.field(default=0, validator=settings.a_word)
     monitor: Monitor | None = attrs.field(default=None)
+    shuffle: bool = attrs.field(default=True, validator=settings.boolean)
 
     def __attrs_post_init__(self) -> None:
         checks.instance("Recipe", "network", self.network, Network)
@@ -61,6 +63,7 @@ class EpochRecord:
         val_loss: the loss on the validation data after the epoch; None where there is none.
         val_accuracy: and the accuracy.
         val_r2: or the coefficient of determination.
+        penalty: the mean over the same rows of what l1 and l2 added to their objective; None where there are none.
         seconds: how long the epoch's steps took, in `fit` or `train`; without the validation, and without what was
             done before going on with the epoch in another call. None in a loop of one's own. Like the next it
             counts neither in a digest nor in `==`.
@@ -73,6 +76,7 @@ class EpochRecord:
     val_loss: float | None = None
     val_accuracy: float | None = None
     val_r2: float | None = None
+    penalty: float | None = None
     seconds: float | None = attrs.field(default=None, eq=False, metadata={"digest": False})
     rows_per_second: float | None = attrs.field(default=None, eq=False, metadata={"digest": False})
 
@@ -84,11 +88,12 @@ class EpochRecord:
 
 @attrs.frozen
 class Sums:
-    """The unfinished epoch's sums over rows: of weights, of weighted losses, of weighted right answers."""
+    """The unfinished epoch's sums over rows: of weights, of weighted losses, right answers and penalties."""
 
     weight: float = 0.0
     loss: float = 0.0
     right: float = 0.0
+    penalty: float = 0.0
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -139,6 +144,7 @@ class Settings(TypedDict, total=False):
     batch_size: int | None
     seed: int
     monitor: Monitor | None
+    shuffle: bool
     params: Params
 
 
@@ -149,16 +155,18 @@ def start(
     batch_size: int | None = 64,
     seed: int = 0,
     monitor: Monitor | None = None,
+    shuffle: bool = True,
     params: Params | None = None,
 ) -> TrainState:
     """A run before its first step.
 
     Args:
         network: the spec.
-        optimizer: as in `Recipe`, like the next three.
+        optimizer: as in `Recipe`, like the next four.
         batch_size: as in `Recipe`.
         seed: as in `Recipe`.
         monitor: as in `Recipe`.
+        shuffle: as in `Recipe`.
         params: to begin from; None is `init_params(network, seed)`.
 
     Raises:
@@ -168,7 +176,7 @@ def start(
     >>> fnn.start(fnn.mlp(2, 2), optimizer=fnn.SGD(0.1), batch_size=10)
     TrainState(epoch 0, batch 0, best epoch 0)
     """
-    recipe = Recipe(network, optimizer, batch_size, seed, monitor)
+    recipe = Recipe(network, optimizer, batch_size, seed, monitor, shuffle)
     if params is None:
         params = init_params(network, recipe.seed)
     check_model("start", network, params)

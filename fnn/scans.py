@@ -21,7 +21,11 @@ from fnn.foreign import POINTER, VOID, c_function, jit, known, types, whole
 forward, backward = jit(stacked.forward), jit(stacked.backward)
 update, rows = jit(threaded.update_in_pieces), jit(threaded.rows_in_pieces)
 shift, label_head, label_loss = jit(compiled.shift), jit(compiled.label_head), jit(compiled.label_loss)
-drop_tiny = jit(compiled.drop_tiny)
+minus_size, yes_head, yes_loss = jit(compiled.minus_size), jit(compiled.yes_head), jit(compiled.yes_loss)
+square_head, add_l2, drop_tiny = jit(compiled.square_head), jit(compiled.add_l2), jit(compiled.drop_tiny)
+wide_squares, total = jit(compiled.wide_squares), jit(compiled.total)
+LABEL, YES, SQUARE = range(3)
+HEADS = {"label": LABEL, "yes": YES, "square": SQUARE}
 
 
 @known
@@ -39,29 +43,53 @@ def _apply(function: int, data: int, a: Any, out: Any, call: Any) -> None:
 
 
 def steps(
-    places: Any, x: Any, y: Any, index: Any, n: int, scale: Any, widths: Any, relus: Any, drops: Any, told: Any,
-    tidy: Any, tiny: Any, first: Any, after: Any, moments: Any, g: Any, gradient: Any, work: Any, spare: Any,
-    inputs: Any, s: Any, e: Any, rest: Any, logs: Any, dz: Any, labels: Any, call: Any, sums: Any,
+    places: Any, x: Any, y: Any, index: Any, n: int, scale: Any, widths: Any, relus: Any, drops: Any, head: int,
+    over: Any, l2: Any, pulls: Any, spread: float, told: Any, tidy: Any, tiny: Any, first: Any, after: Any,
+    moments: Any, g: Any, gradient: Any, work: Any, spare: Any, inputs: Any, s: Any, e: Any, rest: Any, logs: Any,
+    dz: Any, wide: Any, goals: Any, labels: Any, call: Any, sums: Any,
 ) -> int:  # fmt: skip
     """Make the steps that are told, into `after`, up to one with a number that is not finite; return how many."""
-    gemm, gemv, exp, exp_data, log1p, log1p_data, spread, count, gather, loop, in_place = places
+    gemm, gemv, exp, exp_data, log1p, log1p_data, threads, count, gather, loop, in_place = places
     vectors, none = first, first[0][:0]  # `after`, once there is something in it
     for step in range(len(told)):
         batch = index[step * n : step * n + n]
-        rows(gather, spread, count, x, batch, scale, inputs)
+        rows(gather, threads, count, x, batch, scale, inputs)
         forward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work)
+        z, part = work[len(work) - dz.size :].reshape(dz.shape), inputs.dtype.type(1 / n)
         for i in range(n):
-            labels[i] = y[batch[i]]
-        shift(work[len(work) - dz.size :].reshape(dz.shape), s)
-        _apply(exp, exp_data, s, e, call)
-        right = label_head(e, labels, inputs.dtype.type(1 / n), rest, dz)
-        _apply(log1p, log1p_data, rest, logs, call)
-        loss = label_loss(s, logs, labels) / n
+            for j in range(goals.shape[1]):
+                goals[i, j] = y[batch[i], j]
+        loss, right = 0.0, 0.0
+        if head == LABEL:
+            for i in range(n):
+                labels[i] = np.intp(goals[i, 0])
+            shift(z, s)
+            _apply(exp, exp_data, s, e, call)
+            right = float(label_head(e, labels, part, rest[:n], dz))
+            _apply(log1p, log1p_data, rest[:n], logs[:n], call)
+            loss = label_loss(s, logs[:n], labels) / n
+        elif head == YES:
+            minus_size(z, s)
+            _apply(exp, exp_data, s, e, call)
+            right = yes_head(z, e, goals, over, part, dz) / dz.shape[1]
+            _apply(log1p, log1p_data, e, logs, call)
+            loss = yes_loss(z, logs.reshape(dz.shape), goals, over) / n
+        else:
+            loss = square_head(z, goals, over, part, dz) / n
         if not math.isfinite(loss):
             return step
         backward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work, dz, spare, gradient)
+        at, penalty = 0, 0.0
+        for layer in range(len(relus)):
+            units, end = widths[layer + 1], at + widths[layer] * widths[layer + 1]
+            if l2[layer] != 0:
+                weight = vectors[0][at:end].reshape(widths[layer], units)
+                add_l2(gradient[at:end].reshape(widths[layer], units), weight, pulls[layer])
+                wide_squares(weight, wide[:units])
+                penalty += 0.5 * l2[layer] * total(wide[:units])
+            at = end + units
         # g is `gradient` and `after[1:]` are the moments, to be read: a tuple that is gone through has one type
-        if update(loop, spread, count, told[step], g, *vectors, *after) != 0:
+        if update(loop, threads, count, told[step], g, *vectors, *after) != 0:
             return step
         vectors, loop = after, in_place
         if tidy[step]:
@@ -70,6 +98,7 @@ def steps(
         sums[0] += n
         sums[1] += n * loss
         sums[2] += right
+        sums[3] += n * (penalty / spread)
     return len(told)
 
 
@@ -84,11 +113,12 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
 
     flags, read = array(types.boolean, 1), types.UniTuple(array(number, 1), vectors)
     flat, matrix, integers = array(number, 1, out=True), array(number, 2, out=True), array(whole, 1, out=True)
+    wide = array(types.float64, 1, out=True)
     of = whole(
-        types.UniTuple(whole, 11), array(data, 2), array(whole, 1), array(whole, 1), whole, number, array(whole, 1),
-        flags, flags, array(number, 2), flags, number, read, read, types.UniTuple(flat, vectors - 1),
-        array(number, 1), flat, flat, matrix, matrix, matrix, matrix, flat, flat, matrix, integers, integers,
-        array(types.float64, 1, out=True),
+        types.UniTuple(whole, 11), array(data, 2), array(number, 2), array(whole, 1), whole, number,
+        array(whole, 1), flags, flags, whole, number, wide, array(number, 1), types.float64, array(number, 2), flags,
+        number, read, read, types.UniTuple(flat, vectors - 1), array(number, 1), flat, flat, matrix, matrix, matrix,
+        matrix, flat, flat, matrix, wide, matrix, integers, integers, wide,
     )  # fmt: skip
     updating, gathering = threaded.compile_threaded(loop, dtype, ""), threaded.compile_threaded("rows", dtype, given)
     address, spread, count = updating.args

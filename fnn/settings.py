@@ -54,6 +54,7 @@ at_least_0 = number("finite number of at least 0", lambda value: value >= 0)
 above_0 = number("finite number above 0", lambda value: value > 0)
 from_above_0_to_1 = number("number in (0, 1]", lambda value: 0 < value <= 1)
 from_0_below_1 = number("number in [0, 1)", lambda value: 0 <= value < 1)
+from_0_to_1 = number("number in [0, 1]", lambda value: 0 <= value <= 1)
 
 
 def boolean(spec: Any, field: Any, value: Any) -> None:

@@ -16,6 +16,7 @@ from fnn import (
     adam,
     averages,
     checks,
+    entropies,
     initializers,
     layers,
     losses,
@@ -29,7 +30,8 @@ from fnn import (
 from fnn.arrays import Spec
 
 ROOMS = (
-    activations, adam, averages, initializers, layers, losses, network, optimizers, params, randomness, runs, schedules,
+    activations, adam, averages, entropies, initializers, layers, losses, network, optimizers, params, randomness, runs,
+    schedules,
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from fnn import blas, compiled, dense
 from fnn.compiling import array, compile_as
 from fnn.foreign import INT, LONG, POINTER, VOID, c_function, jit, known, types, whole
 
-ROWS, AS_IT_IS, TRANSPOSED = 101, 111, 112  # of cblas.h
+ROWS, COLUMNS, AS_IT_IS, TRANSPOSED = 101, 102, 111, 112  # of cblas.h
 NAMES = [(f"scipy_cblas_{{}}{name}64_", f"cblas_{{}}{name}64_") for name in ("gemm", "gemv")]  # of NumPy's own builds
 outer = jit(compiled.outer)
 
@@ -42,9 +42,11 @@ def _gemv(
 
 @jit
 def _product(gemm: int, gemv: int, tb: int, n: int, units: int, k: int, a: int, b: int, ldb: int, c: Any) -> None:
-    """a · b, or a · bᵀ, of n rows of k numbers, as NumPy has it made: of one row by another function."""
+    """a · b, or a · bᵀ, of n rows of k numbers, as NumPy has it made: one row or column by another function."""
     one, zero = c.dtype.type(1), c.dtype.type(0)
-    if n > 1:
+    if units == 1:
+        _gemv(gemv, COLUMNS, TRANSPOSED, k, n, one, a, k, b, 1, zero, c.ctypes.data, 1)
+    elif n > 1:
         _gemm(gemm, ROWS, AS_IT_IS, tb, n, units, k, one, a, k, b, ldb, zero, c.ctypes.data, units)
     elif tb == AS_IT_IS:
         _gemv(gemv, ROWS, TRANSPOSED, k, units, one, b, ldb, a, 1, zero, c.ctypes.data, 1)
@@ -99,7 +101,10 @@ def backward(
             outer(before[0], delta[0], of_weight)
         else:
             a, dz, out = before.ctypes.data, delta.ctypes.data, of_weight.ctypes.data
-            _gemm(gemm, ROWS, TRANSPOSED, AS_IT_IS, inputs, units, n, one, a, inputs, dz, units, zero, out, units)
+            if units == 1:
+                _gemv(gemv, ROWS, TRANSPOSED, n, inputs, one, a, inputs, dz, 1, zero, out, 1)
+            else:
+                _gemm(gemm, ROWS, TRANSPOSED, AS_IT_IS, inputs, units, n, one, a, inputs, dz, units, zero, out, units)
         sums = g[at + inputs * units : at + inputs * units + units]
         sums[:] = zero
         for i in range(n):
@@ -108,7 +113,10 @@ def backward(
         if layer:
             da = spare[layer % 2, : n * inputs].reshape(n, inputs)
             weight = vector.ctypes.data + at * size
-            _product(gemm, gemv, TRANSPOSED, n, inputs, units, delta.ctypes.data, weight, units, da)
+            if units == 1:
+                outer(delta.reshape(n), vector[at : at + inputs], da)
+            else:
+                _product(gemm, gemv, TRANSPOSED, n, inputs, units, delta.ctypes.data, weight, units, da)
             if drops[layer - 1]:
                 masked -= n * inputs
                 mask = masks[masked : masked + n * inputs].reshape(n, inputs)
@@ -141,17 +149,18 @@ def compile_passes(char: str) -> tuple[Any, Any, int, int] | None:
         gemv,
     )
     numpys = dense.forward, dense.backward
-    return calls if all(_one_pass(calls, n, dtype) == _one_pass(numpys, n, dtype) for n in (1, 7)) else None
+    same = (_one_pass(calls, *size, dtype) == _one_pass(numpys, *size, dtype) for size in ((1, 5), (7, 5), (7, 1)))
+    return calls if all(same) else None
 
 
-def _one_pass(calls: tuple[Any, ...], n: int, dtype: np.dtype[Any]) -> bytes:
+def _one_pass(calls: tuple[Any, ...], n: int, outputs: int, dtype: np.dtype[Any]) -> bytes:
     """The bytes of a pass of n rows through two layers."""
     forward, backward, *products = calls
-    widths, relus, drops = (19, 9, 5), (True, False), (True, False)
+    widths, relus, drops = (19, 9, outputs), (True, False), (True, False)
     shapes = (np.array(widths), np.array(relus), np.array(drops)) if products else (widths, relus, drops)
     drawn = np.random.default_rng(0).standard_normal(1000).astype(dtype)
-    x, vector, dz = drawn[: n * 19].reshape(n, 19), drawn[: 19 * 9 + 9 + 9 * 5 + 5], drawn[-n * 5 :].reshape(n, 5)
-    work, spare, g = np.empty(n * (9 + 5), dtype), np.empty((2, n * 9), dtype), np.empty_like(vector)
+    x, vector, dz = drawn[: n * 19].reshape(n, 19), drawn[: 180 + 10 * outputs], drawn[-n * outputs :].reshape(n, -1)
+    work, spare, g = np.empty(n * (9 + outputs), dtype), np.empty((2, n * 9), dtype), np.empty_like(vector)
     forward(*products, x, vector, *shapes, drawn[: n * 9], work)
     backward(*products, x, vector, *shapes, drawn[: n * 9], work, dz, spare, g)
     return work.tobytes() + g.tobytes()

@@ -53,7 +53,7 @@ class Stack:
 
 @lru_cache(maxsize=64)
 def _stack(tower: Tower, char: str, *, compiling: bool) -> Stack:
-    if not compiling or min(tower.widths) < 2:  # NumPy makes a product with one column in another way
+    if not compiling or min(tower.widths[:-1]) < 2:  # NumPy makes a product with one column in another way
         return Stack(tower, None)
     from fnn.stacked import compile_passes
 
@@ -65,7 +65,7 @@ def stack(x: Array, vector: Floats, tower: Tower) -> Stack | None:
     if type(x) is not np.ndarray or x.dtype != vector.dtype:
         return None
     known = x.flags.c_contiguous and x.flags.aligned and vector.flags.aligned
-    compiling = kernels.in_use() and known and len(x) > 0
+    compiling = kernels.in_use() and known and len(x) > (tower.widths[-1] == 1)  # of a row and a column yet another
     return _stack(tower, vector.dtype.char, compiling=compiling)
 
 

@@ -11,10 +11,13 @@ import numpy as np
 
 from fnn import adam, averages, checks, optimizers, params, tensorfile
 from fnn.arrays import Array, State, sealed
+from fnn.descent import Descent
+from fnn.runs import TrainState
 from fnn.specs import arguments, by_name, from_dict, known, to_dict
 from fnn.tensorfile import said
 
 Tensors = dict[str, Array]
+STOPPED = (None, "epochs", "patience", "interrupted")
 STATES = {
     name: kind
     for room in (adam, averages, optimizers, params)
@@ -162,3 +165,37 @@ def _is_layout(value: Any) -> bool:
         isinstance(shapes, params.Shapes) and all(map(tensorfile.is_shape, attrs.astuple(shapes, recurse=False)))
         for shapes in value.layers
     )
+
+
+def run_fault(run: TrainState) -> str:
+    """What in a run's numbers no training makes, and going on would stumble over; "" where there is nothing."""
+    sizes = [run.epoch, run.batch, run.best_epoch]
+    if not all(_is_word(size) for size in sizes) or run.best_epoch > run.epoch:
+        return f"epoch, batch and best epoch {checks.show(sizes)}"
+    epochs = [each.epoch for each in run.history]
+    if len(epochs) != run.epoch or any(type(n) is not int or n != i for i, n in enumerate(epochs, 1)):
+        return f"a history of the epochs {checks.show(epochs)} after epoch {run.epoch}"
+    floats = [*attrs.astuple(run.sums), *(each.loss for each in run.history)]
+    floats += [value for each in run.history for value in attrs.astuple(each)[2:] if value is not None]
+    wrong = [value for value in floats if not isinstance(value, float)]
+    if wrong:
+        return f"{checks.show(wrong[0])} among the sums and the history"
+    if (run.batch > 0) != (run.sums.weight > 0):
+        return f"batch {run.batch} and a sum of weights of {run.sums.weight}"
+    if run.best.dtype != run.params.dtype:
+        return f"params of {run.params.dtype} and the best of {run.best.dtype}"
+    if run.stopped not in STOPPED:
+        return f"{checks.show(run.stopped)} for `stopped`"
+    optimizer = run.recipe.optimizer
+    if not isinstance(optimizer, Descent) or type(optimizer).step is not Descent.step:  # its state is its own affair
+        return ""
+    model, state = optimizer.init(run.params), run.optimizer_state
+    same = type(state) is type(model) and _is_word(state.step)
+    for field in attrs.fields(type(model))[1:] if same else ():
+        part, like = getattr(state, field.name), getattr(model, field.name)
+        same = same and isinstance(part, np.ndarray) and (part.shape, part.dtype) == (like.shape, like.dtype)
+    return "" if same else f"{state!r:.200} as the state of {type(optimizer).__name__}"
+
+
+def _is_word(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**64

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
+import attrs
 import numpy as np
 
 from fnn import kernels
@@ -22,30 +23,35 @@ class Stride:
     """Steps of one run on full batches of one data set, to the bits of step by step."""
 
     def __init__(self, run: TrainState, data: Dataset) -> None:
-        from fnn.scans import compiled_steps
+        from fnn.scans import HEADS, compiled_steps
 
         recipe, dtype = run.recipe, run.params.dtype
         optimizer: Any = recipe.optimizer
         names = moments(optimizer.state_kind)
         made = compiled_steps(optimizer.loop, dtype, data.x.dtype.char, 1 + len(names))
-        self._optimizer = optimizer
         self._steps: Any = made and made[0]
         self._places: Any = made and made[1]
-        self._rows, self._x, self._y = data.rows, data.x, data.y.astype(np.intp, copy=False)
+        self._rows, self._x = data.rows, data.x
+        self._y = data.y.reshape(len(data.y), -1).astype(dtype)  # of labels, which are whole numbers, too
         self._most = 1  # steps
-        tower: Any = recipe.network.tower
+        network, tower, loss = recipe.network, cast(Any, recipe.network.tower), cast(Any, recipe.network.at_once)
         widths, n = tower.widths, recipe.batch_size or 1
-        last = widths[-1]
-        self._n, self._scale = n, dtype.type(recipe.network.input_scale)
-        self._network = [np.array(part) for part in tower[1:]]
-        shapes = [(n * sum(widths[1:]),), (2, n * max(widths[1:])), (n, widths[0]), (n, last), (n, last), (n,), (n,)]
-        work = [empty(shape, dtype) for shape in (*shapes, (n, last))]
-        self._work = *work, np.empty(n, np.intp), np.empty(8, np.intp)
+        spread = float(n) if network.spread_penalties else 1.0
+        l2 = np.array([cast(Any, network.layers[place]).l2 for place in tower.places])
+        self._n, self._scale = n, dtype.type(network.input_scale)
+        self._network = *(np.array(part) for part in tower[1:]), HEADS[loss.head], dtype.type(loss.over(widths[-1]))
+        self._penalties = l2, (l2 * (1 / spread)).astype(dtype), spread
+        out, most = (n, widths[-1]), max(widths[1:])
+        shapes = [(n * sum(widths[1:]),), (2, n * most), (n, widths[0]), out, out, (n,), (n * widths[-1],), out]
+        work = [empty(shape, dtype) for shape in shapes]
+        goals = empty((n, self._y.shape[1]), dtype)
+        self._work = *work, np.empty(most), goals, np.empty(n, np.intp), np.empty(8, np.intp)
 
     def go(self, run: TrainState, shuffled: Ints) -> TrainState:
         """The run after as many steps of the epoch as go at once, which may be none."""
         begun = perf_counter()
-        n, dtype, optimizer, state = self._n, run.params.dtype, self._optimizer, run.optimizer_state
+        n, dtype, state = self._n, run.params.dtype, run.optimizer_state
+        optimizer: Any = run.recipe.optimizer
         count = min(len(shuffled) // n - run.batch, self._most)
         if self._steps is None or count < 1:
             return run
@@ -66,11 +72,11 @@ class Stride:
         g = empty(old[0].shape, dtype)
 
         while True:
-            sums = np.array([run.sums.weight, run.sums.loss, run.sums.right])
+            sums = np.array(attrs.astuple(run.sums))
             try:
                 done = self._steps(
-                    self._places, self._x, self._y, rows, n, self._scale, *self._network, told[:count], tidy,
-                    kernels.TINY[dtype.char], old, new, new[1:], g, g, *self._work, sums,
+                    self._places, self._x, self._y, rows, n, self._scale, *self._network, *self._penalties,
+                    told[:count], tidy, kernels.TINY[dtype.char], old, new, new[1:], g, g, *self._work, sums,
                 )  # fmt: skip
             except TypeError:  # by numba, before anything is computed
                 return run
@@ -91,12 +97,13 @@ def stride(run: TrainState, data: Dataset) -> Stride | None:
     """What makes many steps at once; None where they are of another kind."""
     recipe, x, y = run.recipe, data.x, data.y
     network, tower, optimizer = recipe.network, recipe.network.tower, recipe.optimizer
-    plain = network.plain_cross_entropy and not network.penalized and not network.limits
-    if not kernels.in_use() or not plain or tower is None or True in tower.drops or min(tower.widths) < 2:
+    plain = network.at_once and not network.limits and not any(layer.l1 for _, layer in network.penalized)
+    if not kernels.in_use() or not plain or tower is None or True in tower.drops or min(tower.widths[:-1]) < 2:
         return None
     if not is_descent(optimizer) or type(optimizer).update is not Descent.update or optimizer.clips:
         return None
     dense = type(x) is np.ndarray and x.flags.c_contiguous and x.dtype.isnative and x.dtype.char in kernels.GIVEN
-    labels = y.ndim == 1 and y.dtype.kind in "bui" and data.sample_weight is None
-    batches = recipe.batch_size is not None and recipe.batch_size <= len(data)
-    return Stride(run, data) if dense and labels and batches and run.params.dtype in DTYPES else None
+    fit = data.sample_weight is None and (network.targets != "classes" or y.ndim == 1)
+    least = 1 if tower.widths[-1] > 1 else 2
+    batches = recipe.batch_size is not None and least <= recipe.batch_size <= len(data)
+    return Stride(run, data) if dense and fit and batches and run.params.dtype in DTYPES else None

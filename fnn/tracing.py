@@ -104,7 +104,7 @@ def trace(
         LayerTrace(layer_name(layer), z, a, deltas.get(i, none), g[i].weight, g[i].bias)
         for i, (layer, _, _, z, a) in enumerate(passed)
     )
-    return Trace(mean_loss(network, passed[-1], batch) + penalties(network, params), layers)
+    return Trace(mean_loss(network, passed[-1], batch) + penalties(network, params, batch.weight), layers)
 
 
 def layer_name(layer: object) -> str:

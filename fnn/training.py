@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from time import perf_counter
 from typing import Any, Literal, Unpack
@@ -13,7 +13,18 @@ import numpy as np
 
 from fnn import checks, kernels
 from fnn.arrays import Array, Floats
-from fnn.backprop import Backprop, Prepared, answers, backprop, cast_x, cast_y, numbers, prepare, true_answers
+from fnn.backprop import (
+    Backprop,
+    Prepared,
+    answers,
+    backprop,
+    cast_x,
+    cast_y,
+    numbers,
+    penalties,
+    prepare,
+    true_answers,
+)
 from fnn.buffers import Pool
 from fnn.dataset import Batch, Dataset, batch_count, batch_of, order
 from fnn.descent import is_descent
@@ -82,7 +93,7 @@ def advance(run: TrainState, prepared: Prepared, made_of: Callable[[Key], Batch]
         checks.finite("train_step", "batch.y", prepared.y)
         batch = made_of(run.key)
         raise diverged(run, batch, prepared, params, partial(train_step, run, batch))
-    sums = _add(run.sums, network, result, prepared)
+    sums = _add(run.sums, network, run.params, result, prepared)
     done, best, number = run.batch + 1, run.best, run.best_epoch
     return TrainState(run.recipe, params, optimizer_state, run.epoch, done, sums, best, number, run.history)
 
@@ -117,13 +128,13 @@ def _are_finite(w: Floats, g: Floats) -> bool:
     return math.isfinite(np.dot(w, g)) or bool(np.isfinite(w).all() and np.isfinite(g).all())
 
 
-def _add(sums: Sums, network: Network, result: Backprop, batch: Prepared) -> Sums:
-    w = batch.sample_weight
-    weight = float(len(batch.y) if w is None else w.sum(dtype=np.float64))
-    right = result.right
+def _add(sums: Sums, network: Network, params: Params, result: Backprop, batch: Prepared) -> Sums:
+    weight, right, penalty = batch.weight, result.right, sums.penalty
     if right is None:
-        right = 0.0 if network.answers == "values" else _right(network, result.outputs, batch.y, w)
-    return Sums(sums.weight + weight, sums.loss + weight * result.loss, sums.right + right)
+        right = 0.0 if network.answers == "values" else _right(network, result.outputs, batch.y, batch.sample_weight)
+    if network.penalized:
+        penalty += weight * penalties(network, params, weight)
+    return Sums(sums.weight + weight, sums.loss + weight * result.loss, sums.right + right, penalty)
 
 
 def _right(network: Network, outputs: Floats, y: Array, w: Array | None) -> float:
@@ -161,7 +172,8 @@ def end_epoch(run: TrainState, held_out: Dataset | None = None) -> TrainState:
         rule = "must have made a step since the last epoch ended"
         raise checks.problem(ValueError, "end_epoch", "run", rule, repr(run))
     accuracy = None if network.answers == "values" or math.isnan(sums.right) else sums.right / sums.weight
-    record = EpochRecord(run.epoch + 1, sums.loss / sums.weight, accuracy)
+    penalty = sums.penalty / sums.weight if network.penalized else None
+    record = EpochRecord(run.epoch + 1, sums.loss / sums.weight, accuracy, penalty=penalty)
     if held_out is not None:
         try:
             held = evaluate(network, run.params, held_out)
@@ -202,7 +214,7 @@ def train(
         validation: data for `end_epoch`.
         every: "epoch" yields the state after each epoch, "step" after each step; after an epoch's last step
             the epoch has ended too.
-        settings: optimizer, batch_size, seed, monitor and params, as in `start`; not with `state`, whose
+        settings: optimizer, batch_size, seed, monitor, shuffle and params, as in `start`; not with `state`, whose
             recipe says them.
 
     Raises:
@@ -225,10 +237,11 @@ def train(
 
 def fold(
     run: TrainState, data: Dataset, validation: Dataset | None, every: Every | Literal["while"], epochs: int = 1
-) -> Iterator[TrainState]:
+) -> Generator[TrainState, TrainState | None]:
     """What `train` is, after its checks; by how many epochs are expected the kernels are chosen.
 
-    "while" yields after as many steps as are made at once, and after each epoch.
+    "while" yields after as many steps as are made at once, and after each epoch. After an epoch it goes on with the
+    run that is sent to it, with another learning rate say, or else with its own.
     """
     recipe, pool = run.recipe, Pool()
     count = batch_count(data, recipe.batch_size)
@@ -238,7 +251,7 @@ def fold(
         rows, seconds, begun = 0, 0.0, perf_counter()
         if not ahead and every != "step":  # the loops in use may have become others
             ahead = stride(run, data)
-        shuffled, each = order(data, recipe.batch_size, recipe.seed, run.epoch)
+        shuffled, each = order(data, recipe.batch_size, recipe.seed, run.epoch, shuffle=recipe.shuffle)
         while run.batch < count:
             with pool, np.errstate(over="ignore", invalid="ignore"):
                 former = run.batch
@@ -258,7 +271,7 @@ def fold(
         if rows:
             last = attrs.evolve(run.history[-1], seconds=seconds, rows_per_second=rows / seconds)
             run = attrs.evolve(run, history=(*run.history[:-1], last))
-        yield run
+        run = (yield run) or run
 
 
 def resumed(where: str, network: Network, state: TrainState | None, settings: Settings) -> TrainState:

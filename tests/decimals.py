@@ -45,4 +45,9 @@ def slopes(formula: Formula, a: Row, y: Row) -> list[float]:
 
 def mean(one: Callable[[Decimal, Decimal], Decimal]) -> Formula:
     """The mean over outputs of one(a, y)."""
-    return lambda a, y: total(one(*pair) for pair in zip(a, y, strict=True)) / len(a)
+    return lambda a, y: summed(one)(a, y) / len(a)
+
+
+def summed(one: Callable[[Decimal, Decimal], Decimal]) -> Formula:
+    """The sum over outputs of one(a, y)."""
+    return lambda a, y: total(one(*pair) for pair in zip(a, y, strict=True))

@@ -31,10 +31,12 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "gelu": lambda z: 0.5 * z * (1 + aspecial.erf(z / 2**0.5)),
     "silu": lambda z: z * _sigmoid(z),
     "softplus": lambda z: anp.logaddexp(0.0, z),
+    "exp": anp.exp,
     "softmax": lambda z: anp.exp(z - aspecial.logsumexp(z, axis=1, keepdims=True)),
     "squareplus": lambda z: 0.5 * (z + anp.sqrt(z**2 + 4)),
     "own_softmax": lambda z: anp.exp(z - aspecial.logsumexp(z, axis=1, keepdims=True)),
     "own_sigmoid": _sigmoid,
+    "own_exp": anp.exp,
 }
 
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
@@ -42,8 +44,10 @@ LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     "squared_error": lambda a, y: anp.sum((a - y) ** 2, axis=1) / 2,
     "mae": lambda a, y: anp.mean(anp.abs(a - y), axis=1),
     "huber": lambda a, y: anp.mean(anp.where(anp.abs(a - y) <= 1, 0.5 * (a - y) ** 2, anp.abs(a - y) - 0.5), axis=1),
+    "poisson": lambda a, y: anp.sum(a - y + anp.where(y > 0, y * anp.log(np.where(y > 0, y, 1.0) / a), 0.0), axis=1),
     "cross_entropy": lambda a, y: -anp.sum(y * anp.log(a), axis=1),
     "binary_cross_entropy": lambda a, y: -anp.mean(y * anp.log(a) + (1 - y) * anp.log(1 - a), axis=1),
+    "summed_binary_cross_entropy": lambda a, y: -anp.sum(y * anp.log(a) + (1 - y) * anp.log(1 - a), axis=1),
     "quartic": lambda a, y: anp.sum((a - y) ** 4, axis=1),
 }
 
@@ -86,7 +90,7 @@ def objective(
             a = ACTIVATIONS[name](a)
         rows = LOSSES[loss](a, y)
         w = np.ones(len(x)) if weight is None else weight
-        return anp.sum(rows * w) / w.sum() + penalty
+        return anp.sum(rows * w) / w.sum() + penalty / (w.sum() if network.spread_penalties else 1)
 
     return value
 

@@ -26,7 +26,7 @@ def refused(error: type[Exception], message: str, call: Callable[..., object], *
 
 NOT_0 = "must be a finite number other than 0"
 LOSS = (
-    "must be one of binary_cross_entropy, cross_entropy, huber, mae, mse, squared_error, "
+    "must be one of binary_cross_entropy, cross_entropy, huber, mae, mse, poisson, squared_error, "
     "or a frozen record with rows and vjp"
 )
 

@@ -77,6 +77,36 @@ def test_each_row_is_equally_often_in_each_place() -> None:
     assert chi_squared < 86  # 49 degrees of freedom: once in a thousand
 
 
+@settings(deadline=None)
+@given(st.integers(1, 200), st.integers(1, 250), st.integers(0, 2**64 - 1), st.integers(0, 2**32))
+def test_unshuffled_the_rows_are_in_their_order(n: int, batch_size: int, seed: int, epoch: int) -> None:
+    found = list(fnn.batches(numbered(n), batch_size, seed, epoch, shuffle=False))
+    whole = list(range(n))
+    assert [batch.rows.tolist() for batch in found] == [whole[i : i + batch_size] for i in range(0, n, batch_size)]
+    assert [batch.key for batch in found] == [fnn.Key(seed, epoch, index) for index in range(len(found))]
+    for batch in found:
+        assert batch.x[:, 1].tolist() == batch.rows.tolist()
+        assert batch.y.tolist() == [10 * row for row in batch.rows]
+
+
+def test_unshuffled_the_chosen_rows_are_in_the_order_of_the_choice() -> None:
+    rows, weights = np.array([8, 2, 5, 0, 7, 3]), np.array([1, 1, 0, 1, 1, 0.5, 1, 1, 0.25])
+    chosen = [row for row in rows.tolist() if weights[row]]
+    for size in (1, 2, 4, 64, None):
+        found = list(fnn.batches(numbered(9, weights, rows), size, seed=3, epoch=2, shuffle=False))
+        assert [row for batch in found for row in batch.rows.tolist()] == chosen == [8, 5, 0, 7, 3]
+        for batch in found:
+            assert batch.sample_weight is not None
+            assert batch.sample_weight.tolist() == weights[batch.rows].tolist()
+    assert order(numbered(9, rows=rows), 4, 3, 2) != rows.tolist()
+
+
+def test_shuffled_is_what_is_not_asked_for() -> None:
+    data = numbered(50)
+    asked = [batch.rows.tolist() for batch in fnn.batches(data, 8, 1, 2, shuffle=True)]
+    assert asked == [batch.rows.tolist() for batch in fnn.batches(data, 8, 1, 2)]
+
+
 @pytest.mark.parametrize("rows", [None, np.array([7, 6, 5, 3, 2, 1])])
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 64, None])
 def test_rows_of_weight_0_never_enter(batch_size: int | None, rows: Any) -> None:
@@ -138,6 +168,9 @@ def test_numpy_integers_are_integers() -> None:
         ({"seed": None}, TypeError, "`seed` must be an integer from 0 to 2**64 - 1, got None."),
         ({"epoch": -1}, ValueError, "`epoch` must be an integer from 0 to 2**64 - 1, got -1."),
         ({"epoch": 1.0}, TypeError, "`epoch` must be an integer from 0 to 2**64 - 1, got 1.0."),
+        ({"shuffle": 0}, TypeError, "`shuffle` must be a bool, got an int."),
+        ({"shuffle": None}, TypeError, "`shuffle` must be a bool, got None."),
+        ({"shuffle": "no"}, TypeError, "`shuffle` must be a bool, got a str."),
     ],
 )
 def test_what_is_refused_at_once(settings: dict[str, Any], kind: type[Exception], message: str) -> None:

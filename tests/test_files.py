@@ -263,9 +263,11 @@ def test_arguments_that_are_none(tmp_path: Path, call: Any, message: str) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-# Files of each format, which are never made again: those of format 1 are of `run_of`, as it was then.
+# Files of each format, which are never made again: those of format 1 are of `run_of`, as it was then. What holds the
+# numbers has the digest that it had then; that of a whole run is also of the settings that there have come to be since.
 MODEL_1 = "96095205d77ec85d4ed722400c233541"
-RUN_1 = "f5375c42ea7a57b6c9e079d85d31635b"
+BEST_1, MOMENTS_1 = "9f9ca93861729997a5d0eb853b37c81c", "ae9f82cde6de2962174d5ab7941cfd4e"
+RUN_1 = "c88940c67ac7c939f7975552b1bf2735"
 
 
 def test_golden_model_of_format_1() -> None:
@@ -279,9 +281,13 @@ def test_golden_run_of_format_1() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # it was made on another machine
         run = fnn.load_run(GOLDEN / "run-1.safetensors")
+    assert [fnn.digest(part) for part in (run.params, run.best, run.optimizer_state)] == [MODEL_1, BEST_1, MOMENTS_1]
     assert fnn.digest(run) == RUN_1
     assert run.recipe == fnn.Recipe(NETWORK, fnn.Adam(fnn.Cosine(0.01, 20)), batch_size=8)
     assert (run.epoch, run.batch, len(run.history)) == (2, 1, 2)
+    assert [record.loss for record in run.history] == [1.972219055891037, 1.7587513449291388]
+    assert (run.sums.weight, run.sums.loss, run.sums.right) == (8, 17.689594104886055, 1)
+    assert (run.sums.penalty, {record.penalty for record in run.history}) == (0, {None})  # none was kept then
     assert fnn.fit(NETWORK, _data(), state=run, epochs=1, validation=_data(10)).epoch == 3
 
 

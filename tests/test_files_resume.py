@@ -58,6 +58,24 @@ def test_from_any_step_with_every_optimizer_in_a_new_process(tmp_path: Path) -> 
     assert done.stdout.splitlines() == expected
 
 
+@pytest.mark.parametrize("spread", [False, True])
+def test_the_penalty_of_half_an_epoch_goes_on(tmp_path: Path, spread: bool) -> None:
+    network = attrs.evolve(NETWORK, spread_penalties=spread)
+    begun = fnn.start(network, batch_size=10, seed=4, shuffle=False)
+    whole = fnn.fit(network, DATA, state=begun, epochs=2)
+    steps = list(islice(fnn.train(network, DATA, state=begun, every="step"), 2 * STEPS))
+    for run in steps:
+        fnn.save_run(tmp_path / "run", run)
+        again = fnn.load_run(tmp_path / "run")
+        assert again.recipe == run.recipe
+        assert again.sums == run.sums
+        assert (again.sums.penalty > 0) == (run.batch > 0)
+        assert [record.penalty for record in again.history] == [record.penalty for record in run.history]
+        on = fnn.fit(network, DATA, state=again, epochs=2 - again.epoch) if again.epoch < 2 else again
+        assert fnn.digest(on) == fnn.digest(whole)
+        assert on.history == whole.history
+
+
 def test_saved_by_on_epoch_and_stopped_by_patience(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"validation": HELD_OUT, "patience": 2}
     whole = fnn.fit(NETWORK, DATA, epochs=40, batch_size=10, optimizer=fnn.SGD(0.3), **settings)

@@ -14,18 +14,24 @@ from fnn.losses import LossName
 from tests import own, reference
 
 HIDDEN: dict[str, Any] = {name: name for name in get_args(ActivationName)} | {"squareplus": own.Squareplus()}
-OUTPUT = HIDDEN | {"own_softmax": own.OwnSoftmax(), "own_sigmoid": own.OwnSigmoid()}
+OUTPUT = HIDDEN | {"own_softmax": own.OwnSoftmax(), "own_sigmoid": own.OwnSigmoid(), "own_exp": own.OwnExp()}
 LOSS: dict[str, Any] = {name: name for name in get_args(LossName)} | {"quartic": own.Quartic()}
+LOSS |= {"summed_binary_cross_entropy": fnn.BinaryCrossEntropy(summed=True)}
+OF_SOME = ("cross_entropy", "binary_cross_entropy", "summed_binary_cross_entropy", "poisson")
 KEY = fnn.Key(seed=3, epoch=2, batch=5)
 N, OUTPUTS = 9, 3
 
 PAIRS = [
     *[(hidden, "identity", "mse") for hidden in HIDDEN],
     *[(hidden, "softmax", "cross_entropy") for hidden in HIDDEN],
-    *[("tanh", out, loss) for out in OUTPUT for loss in LOSS if not loss.endswith("entropy")],
+    *[("tanh", out, loss) for out in OUTPUT for loss in LOSS if loss not in OF_SOME],
     ("tanh", "own_softmax", "cross_entropy"),
     ("tanh", "sigmoid", "binary_cross_entropy"),
     ("tanh", "own_sigmoid", "binary_cross_entropy"),
+    ("tanh", "sigmoid", "summed_binary_cross_entropy"),
+    ("tanh", "own_sigmoid", "summed_binary_cross_entropy"),
+    ("tanh", "exp", "poisson"),
+    ("tanh", "own_exp", "poisson"),
 ]
 
 
@@ -54,6 +60,9 @@ def _targets(loss: str, form: str = "shares") -> tuple[Any, Any]:
     if loss == "cross_entropy" and form == "labels":
         labels = rng.integers(0, OUTPUTS, N)
         return labels, np.eye(OUTPUTS)[labels]
+    if loss == "poisson":  # some of them 0
+        counts = rng.poisson(1.5, (N, OUTPUTS))
+        return counts, counts.astype(float)
     y = rng.dirichlet(np.ones(OUTPUTS), N) if loss == "cross_entropy" else rng.uniform(0, 1, (N, OUTPUTS))
     return y, y
 
@@ -81,6 +90,45 @@ def test_gradients_are_those_of_an_independent_autodiff(hidden: str, out: str, l
     weight = np.random.default_rng(8).uniform(0, 2, N)
     _assert_same(network, names, loss, params, "shares", key=key, sample_weight=weight)
     _assert_same(network, names, loss, params, "labels", key=key)
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["inference", "training"])
+@pytest.mark.parametrize(
+    ("out", "loss"), [("softmax", "cross_entropy"), ("exp", "poisson"), ("sigmoid", "binary_cross_entropy")]
+)
+def test_spread_penalties_are_divided_by_the_weight_of_the_rows(out: str, loss: str, key: fnn.Key | None) -> None:
+    plain, names, params = _case("tanh", out, loss)
+    network = attrs.evolve(plain, spread_penalties=True)
+    weight = np.random.default_rng(8).uniform(0, 2, N)
+    for w in (None, weight, np.arange(N) % 3, 1e-3 * weight):
+        _assert_same(network, names, loss, params, "shares", key=key, sample_weight=w)
+    x, (y, _) = np.random.default_rng(7).standard_normal((N, 4)), _targets(loss)
+    total = sum(fnn.loss(each, params, x, y) * sign for each, sign in ((plain, 1), (plain.unpenalized, -1)))
+    for w, sum_w in ((None, N), (weight, weight.sum())):
+        bare = fnn.loss(plain.unpenalized, params, x, y, w, key)
+        assert fnn.loss(network, params, x, y, w, key) - bare == pytest.approx(total / sum_w, rel=1e-12)
+
+
+def test_spread_penalties_of_a_tower_are_divided_too() -> None:
+    """Dense layers and relu alone, which go through at once."""
+    layers = (fnn.Dense(6, "relu", l1=0.5, l2=0.3), fnn.Dense(OUTPUTS, "softmax", l2=2.0))
+    network = fnn.Network(4, layers, loss="cross_entropy", spread_penalties=True)
+    params = fnn.init_params(network, 1, np.float64)
+    weight = np.random.default_rng(8).uniform(0, 2, N)
+    for form in ("labels", "shares"):
+        for w in (None, weight):
+            _assert_same(network, ["relu", "softmax"], "cross_entropy", params, form, sample_weight=w)
+            _assert_same(network, ["relu", "softmax"], "cross_entropy", params, form, sample_weight=w, key=KEY)
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["inference", "training"])
+@pytest.mark.parametrize(("out", "loss"), [("softmax", "cross_entropy"), ("exp", "poisson")])
+def test_check_grads_knows_of_spread_penalties(out: str, loss: str, key: fnn.Key | None) -> None:
+    plain, _, params = _case("tanh", out, loss)
+    network = attrs.evolve(plain, spread_penalties=True)
+    x, (y, _) = np.random.default_rng(7).standard_normal((N, 4)), _targets(loss)
+    for w in (None, np.random.default_rng(8).uniform(0, 2, N)):
+        assert fnn.check_grads(network, params, x, y, w, key=key).ok
 
 
 def test_label_smoothing_is_the_gradient_of_smoothed_targets() -> None:

@@ -25,7 +25,13 @@ hidden_layers = st.lists(
     max_size=4,
 )
 heads = st.sampled_from(
-    [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy"), ("identity", "mse"), ("tanh", "huber")]
+    [
+        ("softmax", "cross_entropy"),
+        ("sigmoid", "binary_cross_entropy"),
+        ("identity", "mse"),
+        ("tanh", "huber"),
+        ("exp", "poisson"),
+    ]
 )
 
 
@@ -36,6 +42,7 @@ def cases(draw: Any) -> tuple[fnn.Network, fnn.Params, Any, Any]:
     output, loss = draw(heads)
     layers = (*draw(hidden_layers), fnn.Dense(outputs, output))
     network = fnn.Network(inputs, layers, loss=loss, input_scale=draw(st.sampled_from([1.0, 0.3])))
+    network = attrs.evolve(network, spread_penalties=draw(st.booleans()))
     params = fnn.init_params(network, seed=draw(st.integers(0, 99)), dtype=np.float64)
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     y = rng.integers(0, outputs, n) if loss == "cross_entropy" else rng.uniform(0, 1, (n, outputs))

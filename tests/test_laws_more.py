@@ -70,6 +70,7 @@ def cases(draw: Any, kinds: Any = dtypes) -> Case:
     head = draw(st.builds(fnn.Dense, st.just(outputs), st.just(output), **penalties))
     layers = (*first, *draw(hidden_layers), head)
     network = fnn.Network(inputs, layers, loss=loss, input_scale=draw(st.sampled_from([1.0, 0.3])))
+    network = attrs.evolve(network, spread_penalties=draw(st.booleans()))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     params = fnn.init_params(network, seed=draw(st.integers(0, 99)), dtype=draw(kinds))
     vector = params.vector + 0.2 * rng.standard_normal(len(params.vector)).astype(params.dtype)

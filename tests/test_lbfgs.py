@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
 import fnn
+from fnn import lbfgs
 from fnn.arrays import Array, Floats
 from tests.stand_ins import exactly
 from tests.test_checks import NAN, refused
@@ -70,6 +71,34 @@ def test_binary_regression_is_scikit_learns() -> None:
     np.testing.assert_allclose(run.params.vector, [*oracle.coef_[0], *oracle.intercept_], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_spread_penalties_are_scikit_learns_c(weighted: bool) -> None:
+    """½ w² + C · Σ w l, divided by C · Σ w."""
+    from sklearn.linear_model import LogisticRegression
+
+    w = np.random.default_rng(1).uniform(0.5, 2, N) if weighted else None
+    layers = (fnn.Dense(1, "sigmoid", l2=1 / 0.4),)
+    network = fnn.Network(4, layers, loss="binary_cross_entropy", spread_penalties=True)
+    y = (LABELS == 0).astype(int)
+    run = fnn.fit_lbfgs(network, fnn.Dataset(X, y, w), tolerance=1e-9)
+    oracle = LogisticRegression(C=0.4, tol=1e-9, max_iter=2000).fit(X, y, sample_weight=w)
+    np.testing.assert_allclose(run.params.vector, [*oracle.coef_[0], *oracle.intercept_], rtol=0, atol=1e-5)
+    assert np.abs(oracle.coef_).max() > 0.1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_counts_are_scikit_learns_poisson_regression(weighted: bool) -> None:
+    from sklearn.linear_model import PoissonRegressor
+
+    rng = np.random.default_rng(5)
+    y, w = rng.poisson(np.exp(0.5 * X[:, 0] - 0.3)), rng.uniform(0.5, 2, N) if weighted else None
+    network = fnn.Network(4, (fnn.Dense(1, "exp", l2=0.1),), loss="poisson")
+    run = fnn.fit_lbfgs(network, fnn.Dataset(X, y, w), tolerance=1e-9)
+    oracle = PoissonRegressor(alpha=0.1, tol=1e-9, max_iter=2000).fit(X, y, sample_weight=w)
+    np.testing.assert_allclose(run.params.vector, [*oracle.coef_, oracle.intercept_], rtol=0, atol=1e-5)
+    assert np.abs(oracle.coef_).max() > 0.1
+
+
 def test_a_line_is_that_of_least_squares() -> None:
     run = fnn.fit_lbfgs(linear(2), fnn.Dataset(X, TARGETS), tolerance=1e-8)
     expected = np.linalg.lstsq(np.column_stack([X, np.ones(N)]), TARGETS)[0]
@@ -87,15 +116,53 @@ def test_a_line_with_a_penalty_is_that_of_ridge_regression() -> None:
     np.testing.assert_allclose(run.params[0].bias, middle_y - middle_x @ weight, rtol=0, atol=1e-6)
 
 
-def test_weight_2_is_the_row_twice_and_weight_0_the_row_left_out() -> None:
+@pytest.mark.parametrize("ridge", [RIDGE, attrs.evolve(RIDGE, spread_penalties=True)], ids=["added", "spread"])
+def test_weight_2_is_the_row_twice_and_weight_0_the_row_left_out(ridge: fnn.Network) -> None:
     weight = np.arange(N) % 3
     rows = np.repeat(np.arange(N), weight)
-    weighted = fnn.fit_lbfgs(RIDGE, fnn.Dataset(X, LABELS, weight), tolerance=1e-9)
-    repeated = fnn.fit_lbfgs(RIDGE, fnn.Dataset(X, LABELS, rows=rows), tolerance=1e-9)
+    weighted = fnn.fit_lbfgs(ridge, fnn.Dataset(X, LABELS, weight), tolerance=1e-9)
+    repeated = fnn.fit_lbfgs(ridge, fnn.Dataset(X, LABELS, rows=rows), tolerance=1e-9)
     np.testing.assert_allclose(weighted.params.vector, repeated.params.vector, rtol=0, atol=1e-6)
     assert weighted.history[-1].loss == pytest.approx(repeated.history[-1].loss, abs=1e-6)
-    every = fnn.fit_lbfgs(RIDGE, CLASSES, tolerance=1e-9)
+    every = fnn.fit_lbfgs(ridge, CLASSES, tolerance=1e-9)
     assert np.abs(every.params.vector - weighted.params.vector).max() > 0.01
+
+
+def many(weighted: bool, l1: float, spread: bool) -> tuple[fnn.Network, fnn.Dataset]:
+    """A network with penalties and 5,000 rows: two tiles of 2,048 and a part of one."""
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((5000, 4)), rng.integers(0, 3, 5000)
+    w = rng.integers(0, 3, 5000) * np.where(np.arange(5000) < 2048, 1.0, 0.1) if weighted else None
+    scale = 5000 if spread else 1
+    layers = (fnn.Dense(5, "tanh", l2=0.01 * scale), fnn.Dense(3, "softmax", l1=l1 * scale, l2=0.002 * scale))
+    return fnn.Network(4, layers, loss="cross_entropy", spread_penalties=spread), fnn.Dataset(x, y, w)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("spread", [False, True])
+def test_from_pieces_comes_the_objective_of_all_rows(spread: bool, weighted: bool) -> None:
+    network, data = many(weighted, 0.01, spread)
+    x, y, w = data.take()
+    for dtype, rel in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        params = fnn.init_params(network, 2, dtype)
+        value, gradient = lbfgs.objective(network, params, data)
+        expected, g = fnn.loss_and_grads(network, params, x, y, w)
+        assert value == pytest.approx(expected, rel=rel)
+        np.testing.assert_allclose(gradient, g.vector, rtol=0, atol=rel * np.abs(g.vector).max())
+        assert gradient.dtype == np.float64
+        bare, _ = lbfgs.objective(network.unpenalized, params, data)
+        assert value - bare > 0.01 * bare  # so that a penalty that is missing, or there thrice, is seen
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("spread", [False, True])
+def test_on_many_rows_it_ends_where_the_gradient_is_0(spread: bool, weighted: bool) -> None:
+    network, data = many(weighted, 0.0, spread)
+    run = fnn.fit_lbfgs(network, data, iterations=2000, tolerance=1e-7)
+    assert run.stopped == "converged"
+    assert steepest(network, run.params, data) <= 2e-7
+    assert steepest(network.unpenalized, run.params, data) > 1e-4
+    assert np.abs(run.params[0].weight).max() > 1e-3
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -288,7 +355,7 @@ WIDE, SHORT, OTHER = (
     fnn.Dense(2, max_norm=3),
     fnn.init_params(fnn.mlp(4, 3), 0),
 )
-WITHOUT, FIT = "must have no Dropout, BatchNorm or max_norm, got", "`fit` trains with these."
+WITHOUT, FIT = "must have no Dropout, BatchNorm or max_norm, got", "Optimizers such as Adam train with these."
 NUMBERS, DATASET = "must be a finite number above 0, got", "Make one with `Dataset(x, y)`."
 
 

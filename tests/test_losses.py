@@ -16,7 +16,7 @@ import fnn
 from fnn.activations import ACTIVATIONS, Activation
 from fnn.arrays import Array, Floats
 from fnn.losses import LOSSES, Loss, LossName, resolve_loss
-from tests.decimals import Formula, Row, decimals, mean, slopes, total
+from tests.decimals import Formula, Row, decimals, mean, slopes, summed, total
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,46 @@ def test_hubers_two_halves_meet_at_delta() -> None:
     assert loss.rows(np.array([[1e300]]), np.zeros((1, 1))).tolist() == [0.75 * 1e300]  # the square is never taken
 
 
-@pytest.mark.parametrize("loss", [fnn.CrossEntropy(), fnn.BinaryCrossEntropy()])
+poisson = summed(lambda a, y: a - y + (y * (y / a).ln() if y else 0))
+
+
+def test_the_loss_of_counts() -> None:
+    a = np.array([[0.1, 2.0, 3.0], [1e-30, 0.7, 1e5], [4.0, 1e-9, 5.0], [0.7, 40.0, 1e-3]])
+    y = np.array([[0.3, 0.0, 90.0], [0.0, 3.0, 2.0], [0.0, 1e-9, 1e-30], [0.7 + 1e-12, 40.0 - 1e-9, 1e-3]])
+    pairs = [(decimals(p), decimals(q)) for p, q in zip(a.tolist(), y.tolist(), strict=True)]
+    loss = fnn.Poisson()
+    value, slope = [float(poisson(*pair)) for pair in pairs], np.array([slopes(poisson, *pair) for pair in pairs])
+    # near a = y what is left is less than the rounding of its parts
+    assert (np.abs(loss.rows(a, y) - value) <= 1e-12 * np.abs(value) + 1e-15 * (a + y).sum(axis=1)).all()
+    assert (np.abs(loss.vjp(a, y) - slope) <= 1e-12 * np.abs(slope) + 1e-15 * (1 + y / a)).all()
+    assert loss.rows(y, y).tolist() == [0, 0, 0, 0]
+    assert loss.vjp(y, y).tolist() == (y == 0).astype(float).tolist()
+
+
+def test_the_loss_of_counts_where_nothing_is_expected() -> None:
+    a, y = np.array([[0.0, 2.0], [0.0, 2.0]]), np.array([[0.0, 2.0], [1.0, 2.0]])
+    assert fnn.Poisson().rows(a, y).tolist() == [0, math.inf]
+    assert fnn.Poisson().vjp(a, y).tolist() == [[1, 0], [-math.inf, 0]]
+
+
+def test_the_loss_of_counts_is_half_of_scikit_learns_deviance() -> None:
+    from sklearn.metrics import mean_poisson_deviance
+
+    rng = np.random.default_rng(0)
+    network = fnn.mlp(4, 5, 1, output="exp", loss="poisson")
+    params = fnn.init_params(network, 0, np.float64)
+    x, y, w = rng.standard_normal((3000, 4)), rng.poisson(2.0, 3000), rng.uniform(0, 2, 3000)
+    assert (y == 0).any()
+    expected = mean_poisson_deviance(y, fnn.predict(network, params, x), sample_weight=w) / 2
+    assert fnn.loss(network, params, x, y, w) == pytest.approx(expected, rel=1e-12)
+    seen = fnn.evaluate(network, params, fnn.Dataset(x, y, w))
+    assert seen.loss == pytest.approx(expected, rel=1e-12)
+    assert seen.accuracy is None
+
+
+@pytest.mark.parametrize(
+    "loss", [fnn.CrossEntropy(), fnn.BinaryCrossEntropy(), fnn.BinaryCrossEntropy(summed=True), fnn.Poisson()]
+)
 def test_a_loss_of_0_is_not_negative(loss: Loss) -> None:
     a = np.array([[1.0, 0.0]])
     assert str(loss.rows(a, a).tolist()) == "[0.0]"
@@ -85,6 +124,7 @@ SHARES: list[tuple[Loss, Formula]] = [
     (fnn.CrossEntropy(), cross_entropy(0.0)),
     (fnn.CrossEntropy(0.1), cross_entropy(0.1)),
     (fnn.BinaryCrossEntropy(), mean(_binary)),
+    (fnn.BinaryCrossEntropy(summed=True), summed(_binary)),
 ]
 
 
@@ -97,7 +137,7 @@ def test_losses_of_shares(loss: Loss, formula: Formula) -> None:
     np.testing.assert_allclose(loss.vjp(a, y), [slopes(formula, p, t) for p, t in pairs], rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("loss", [fnn.CrossEntropy(), fnn.BinaryCrossEntropy()])
+@pytest.mark.parametrize("loss", [fnn.CrossEntropy(), fnn.BinaryCrossEntropy(), fnn.BinaryCrossEntropy(summed=True)])
 def test_losses_of_sure_outputs(loss: Loss) -> None:
     a = np.array([[1.0, 0.0]])
     assert loss.rows(a, a).tolist() == [0.0]
@@ -105,7 +145,9 @@ def test_losses_of_sure_outputs(loss: Loss) -> None:
     assert loss.rows(a, 1 - a).tolist() == [math.inf]
 
 
-@pytest.mark.parametrize("loss", [*LOSSES.values(), fnn.CrossEntropy(0.1)], ids=str)
+@pytest.mark.parametrize(
+    "loss", [*LOSSES.values(), fnn.CrossEntropy(0.1), fnn.BinaryCrossEntropy(summed=True)], ids=str
+)
 def test_dtypes_stay_and_nothing_is_written_into(loss: Loss) -> None:
     for dtype in (np.float32, np.float64):
         a: Floats = np.array([[0.25, 0.75], [0.5, 0.5]], dtype)
@@ -133,7 +175,8 @@ def test_names_stand_for_records() -> None:
 
 @pytest.mark.parametrize(("loss", "output"), [*product(LOSSES, ACTIVATIONS)])
 def test_which_pairs_a_network_refuses(loss: Any, output: Any) -> None:
-    wanted = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss, output)
+    after = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "poisson": "exp"}
+    wanted = after.get(loss, output)
     if output == wanted:
         assert fnn.mlp(3, 2, output=output, loss=loss).loss == LOSSES[loss]
         return

@@ -13,7 +13,7 @@ import pytest
 import fnn
 from fnn.arrays import Floats
 from fnn.losses import Loss
-from tests.decimals import Formula, Row, decimals, mean, slopes, total
+from tests.decimals import Formula, Row, decimals, mean, slopes, summed, total
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _precise() -> Iterator[None]:
 
 def from_logits(loss: Loss, z: Sequence[float], y: Any, dtype: Any = np.float64) -> tuple[float, Floats]:
     """The loss of one row and its derivative by the logits, which are given: the weights are the unit matrix."""
-    output: Any = "softmax" if isinstance(loss, fnn.CrossEntropy) else "sigmoid"
+    output: Any = {fnn.CrossEntropy: "softmax", fnn.Poisson: "exp"}.get(type(loss), "sigmoid")
     network = fnn.Network(len(z), (fnn.Dense(len(z), output),), loss=loss)
     params = fnn.pack_params(network, [np.eye(len(z)), np.zeros(len(z))], dtype=dtype)
     value, g = fnn.loss_and_grads(network, params, [z], [y])
@@ -44,7 +44,12 @@ def after_softmax(smoothing: float) -> Formula:
     return formula
 
 
-after_sigmoid = mean(lambda z, y: y * (1 + (-z).exp()).ln() + (1 - y) * (1 + z.exp()).ln())
+def _binary(z: Decimal, y: Decimal) -> Decimal:
+    return y * (1 + (-z).exp()).ln() + (1 - y) * (1 + z.exp()).ln()
+
+
+after_sigmoid = mean(_binary)
+after_exp = summed(lambda z, y: z.exp() - y + (y * (y.ln() - z) if y else 0))
 
 Rows = list[tuple[list[float], list[float]]]
 SOFTMAX: Rows = [
@@ -70,12 +75,23 @@ SIGMOID: Rows = [
     ([-3.0, 0.0, 2.0, 36.0], [0.25, 0.5, 0.75, 1.0]),
 ]
 SIGMOID_SURE: Rows = [([70.0], [1.0]), ([25.0], [1.0]), ([1000.0, -1000.0], [1 - 1e-10, 1e-10])]
+EXP: Rows = [
+    ([0.5], [0.0]),
+    ([-70.0], [0.0]),  # the loss is 4e-31
+    ([-1e4], [0.0]),
+    ([-50.0], [3.0]),
+    ([3.0, -2.0, 0.25], [10.0, 0.0, 2.5]),
+    ([20.0, 1.0], [1e3, 1e-30]),
+]
+NEAR: Rows = [([math.log(5)], [5.0]), ([math.log(0.3), 2.0], [0.3, 7.5]), ([1e-9, 1.0], [1.0, 0.0])]
 GROUPS: list[tuple[Loss, Formula, Rows]] = [
     (fnn.CrossEntropy(), after_softmax(0.0), SOFTMAX),
     (fnn.CrossEntropy(), after_softmax(0.0), SOFTMAX_SURE),
     (fnn.CrossEntropy(0.1), after_softmax(0.1), SOFTMAX + SOFTMAX_SURE),
     (fnn.BinaryCrossEntropy(), after_sigmoid, SIGMOID),
     (fnn.BinaryCrossEntropy(), after_sigmoid, SIGMOID_SURE),
+    (fnn.BinaryCrossEntropy(summed=True), summed(_binary), SIGMOID + SIGMOID_SURE),
+    (fnn.Poisson(), after_exp, EXP),
 ]
 LOGITS = [pytest.param(loss, formula, z, y, id=f"{loss}-{z}-{y}") for loss, formula, rows in GROUPS for z, y in rows]
 
@@ -103,6 +119,26 @@ def test_from_logits(loss: Loss, formula: Formula, z: list[float], y: list[float
         np.testing.assert_allclose(label_dz, want, rtol=1e-12, atol=1e-12 * np.abs(want).max())
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("z", "y"), EXP + NEAR)
+def test_counts_near_what_is_expected(z: list[float], y: list[float], dtype: Any) -> None:
+    """What is left there is less than the rounding of its parts."""
+    value, dz = from_logits(fnn.Poisson(), z, y, dtype)
+    given, counts = (decimals(np.array(row, dtype)) for row in (z, y))
+    want, rounding = float(after_exp(given, counts)), float(np.finfo(dtype).eps)
+    parts = np.exp(np.array(z)) + np.array(y)
+    assert value == pytest.approx(want, rel=20 * rounding, abs=4.5 * rounding * parts.sum())
+    slope = slopes(after_exp, given, counts)
+    assert (np.abs(dz - slope) <= 20 * rounding * np.abs(slope) + 4.5 * rounding * parts).all()
+
+
+def test_counts_by_hand() -> None:
+    # a = 1 and 2, y = 0 and 4: 1 + (2 - 4 + 4 ln 2)
+    value, dz = from_logits(fnn.Poisson(), [0.0, math.log(2)], [0, 4])
+    assert value == pytest.approx(4 * math.log(2) - 1, rel=1e-15)
+    np.testing.assert_allclose(dz, [1, -2], rtol=1e-15)
+
+
 def test_label_smoothing_by_hand() -> None:
     # Szegedy et al. 2016, section 7: with e = 0.2 and K = 4, q' = 0.8 q + 0.05. In bits, with p = 1/2, 1/4, 1/8,
     # 1/8 and the second class true: 0.05 * 1 + 0.85 * 2 + 0.05 * 3 + 0.05 * 3 = 2.05.
@@ -124,3 +160,6 @@ def test_binary_cross_entropy_is_a_mean_over_its_questions() -> None:
     value, dz = from_logits(fnn.BinaryCrossEntropy(), [0.0, math.log(3)], [1, 0])
     assert value == pytest.approx(1.5 * math.log(2), rel=1e-15)
     np.testing.assert_allclose(dz, [-0.25, 0.375], rtol=1e-15)
+    value, dz = from_logits(fnn.BinaryCrossEntropy(summed=True), [0.0, math.log(3)], [1, 0])
+    assert value == pytest.approx(3 * math.log(2), rel=1e-15)
+    np.testing.assert_allclose(dz, [-0.5, 0.75], rtol=1e-15)

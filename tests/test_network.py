@@ -111,6 +111,39 @@ def test_the_penalties_are_in_the_objective_and_not_in_evaluate() -> None:
     assert fnn.evaluate(network, params, fnn.Dataset(x, y)).loss == 0
 
 
+def test_unpenalized_is_the_same_network_without_l1_and_l2() -> None:
+    layers = (
+        fnn.Dropout(0.1), fnn.Dense(3, "relu", "he_uniform", fnn.ScaledNormal(0.1), l1=0.1, l2=0.2, max_norm=2.0),
+        fnn.BatchNorm("tanh"), fnn.Dense(4, "tanh", max_norm=1.0), fnn.Dense(2, "softmax", l2=0.3),
+    )  # fmt: skip
+    for spread in (False, True):
+        network = fnn.Network(4, layers, fnn.CrossEntropy(0.1), input_scale=0.5, spread_penalties=spread)
+        bare = (
+            layers[0], fnn.Dense(3, "relu", "he_uniform", fnn.ScaledNormal(0.1), max_norm=2.0),
+            layers[2], layers[3], fnn.Dense(2, "softmax"),
+        )  # fmt: skip
+        assert network.unpenalized == attrs.evolve(network, layers=bare)
+        assert network.unpenalized.penalized == ()
+        assert network.unpenalized.limits == network.limits == ((1, 2.0), (3, 1.0))
+        assert network.layers == layers
+        assert network.unpenalized is network.unpenalized.unpenalized
+    free = fnn.Network(4, (layers[0], layers[3]), "mse", spread_penalties=True)
+    assert free.unpenalized is free
+
+
+def test_spread_penalties_by_hand() -> None:
+    layers = (fnn.Dense(2, l1=0.1, l2=0.4),)
+    network = fnn.Network(1, layers, loss="mse", spread_penalties=True)
+    params = fnn.pack_params(network, [[[3.0, -2.0]], [50.0, 60.0]])
+    for n in (1, 2, 5):
+        x, y = np.ones((n, 1)), np.tile([53.0, 58.0], (n, 1))
+        for w, total in ((None, n), (np.full(n, 0.25), n / 4), (np.arange(1, n + 1), n * (n + 1) / 2)):
+            assert fnn.loss(network, params, x, y, w) == pytest.approx((0.1 * 5 + 0.2 * 13) / total, rel=1e-15)
+            g = fnn.grads(network, params, x, y, w).vector
+            np.testing.assert_allclose(g * total, [0.1 + 1.2, -0.1 - 0.8, 0, 0], rtol=1e-14)
+        assert fnn.evaluate(network, params, fnn.Dataset(x, y)).loss == 0
+
+
 def test_evaluate_is_scikit_learns_numbers() -> None:
     from sklearn.metrics import accuracy_score, log_loss, r2_score
 

@@ -94,6 +94,41 @@ def amsgrad(theta: float, gradients: list[float], rate: Callable[[int], float], 
         yield theta
 
 
+def beside_root(rate: float, t: int, beta1: float, m: float, v: float) -> float:
+    """Adam's step with epsilon beside the root of v itself: Kingma and Ba 2015, end of section 2."""
+    return rate * math.sqrt(1 - 0.99**t) / (1 - beta1**t) * m / (math.sqrt(v) + 1e-3)
+
+
+def adam_of_section_2(
+    theta: float, gradients: list[float], rate: Callable[[int], float], beta1: float = 0.85, decay: float = 0.0
+) -> Iterator[float]:
+    m = v = 0.0
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        v = 0.99 * v + (1 - 0.99) * g**2
+        theta = theta - beside_root(rate(t - 1), t, beta1, m, v) - rate(t - 1) * decay * theta
+        yield theta
+
+
+def nadam_of_section_2(theta: float, gradients: list[float], rate: Callable[[int], float]) -> Iterator[float]:
+    m = n = 0.0
+    for t, g in enumerate(gradients, start=1):
+        m = 0.85 * m + (1 - 0.85) * g
+        n = 0.99 * n + (1 - 0.99) * g**2
+        m_bar = 0.85 * m / (1 - 0.85 ** (t + 1)) + (1 - 0.85) * g / (1 - 0.85**t)
+        theta -= rate(t - 1) * math.sqrt(1 - 0.99**t) * m_bar / (math.sqrt(n) + 1e-3)
+        yield theta
+
+
+def amsgrad_of_section_2(theta: float, gradients: list[float], rate: Callable[[int], float]) -> Iterator[float]:
+    m, v = 0.0, [0.0]
+    for t, g in enumerate(gradients, start=1):
+        m = 0.85 * m + (1 - 0.85) * g
+        v.append(0.99 * v[-1] + (1 - 0.99) * g**2)
+        theta -= beside_root(rate(t - 1), t, 0.85, m, max(v))
+        yield theta
+
+
 def lion(
     theta: float, gradients: list[float], rate: Callable[[int], float], beta1: float = 0.85, decay: float = 0.0
 ) -> Iterator[float]:
@@ -106,6 +141,7 @@ def lion(
 
 
 TWO: dict[str, Any] = {"beta2": 0.99, "epsilon": 1e-7}
+BESIDE: dict[str, Any] = {"beta1": 0.85, "beta2": 0.99, "epsilon": 1e-3, "corrected_epsilon": False}
 CASES: dict[str, tuple[Any, Algorithm]] = {
     "sgd": (fnn.SGD(0.02), sgd),
     "momentum": (fnn.Momentum(0.02, momentum=0.8), momentum),
@@ -120,6 +156,10 @@ CASES: dict[str, tuple[Any, Algorithm]] = {
     "adam without momentum": (fnn.Adam(0.02, beta1=0, **TWO), partial(adam, beta1=0)),
     "nadam without momentum": (fnn.NAdam(0.02, beta1=0, **TWO), partial(nadam, beta1=0)),
     "amsgrad without momentum": (fnn.AMSGrad(0.02, beta1=0, **TWO), partial(amsgrad, beta1=0)),
+    "adam of section 2": (fnn.Adam(0.02, **BESIDE), adam_of_section_2),
+    "adamw of section 2": (fnn.AdamW(0.02, weight_decay=0.3, **BESIDE), partial(adam_of_section_2, decay=0.3)),
+    "nadam of section 2": (fnn.NAdam(0.02, **BESIDE), nadam_of_section_2),
+    "amsgrad of section 2": (fnn.AMSGrad(0.02, **BESIDE), amsgrad_of_section_2),
     "lion with decay": (fnn.Lion(0.02, beta1=0.85, beta2=0.97, weight_decay=0.3), partial(lion, decay=0.3)),
     "lion of signs": (fnn.Lion(0.02, beta1=0, beta2=0.97, weight_decay=0.3), partial(lion, beta1=0, decay=0.3)),
 }
@@ -192,7 +232,42 @@ def test_the_published_first_steps_by_hand() -> None:
         np.testing.assert_allclose(_follow(optimizer, [g])[0], expected, rtol=0, atol=1e-7)
 
 
-OF_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+@pytest.mark.parametrize("name", [name for name in CASES if "section 2" in name])
+def test_epsilon_beside_the_root_of_v_itself(name: str) -> None:
+    optimizer, algorithm = CASES[name]
+    gradients = np.random.default_rng(6).standard_normal((6, SIZE)) * np.logspace(-5, 0, SIZE)
+    path = _follow(optimizer, gradients)
+    np.testing.assert_allclose(path, _expected(algorithm, gradients, lambda _: 0.02), rtol=1e-12, atol=1e-15)
+    corrected = _follow(attrs.evolve(optimizer, corrected_epsilon=True), gradients)
+    assert np.abs(corrected - path).max() > 1e-3  # of steps of 0.02
+    np.testing.assert_allclose(
+        _follow(attrs.evolve(optimizer, beta2=0.0), gradients),
+        _follow(attrs.evolve(optimizer, beta2=0.0, corrected_epsilon=True), gradients),
+        rtol=0,
+        atol=1e-15,
+    )
+
+
+def test_epsilon_beside_the_root_of_v_itself_is_scikit_learns_adam() -> None:
+    optimizers = pytest.importorskip("sklearn.neural_network._stochastic_optimizers")
+    gradients = np.random.default_rng(6).standard_normal((50, SIZE)) * np.logspace(-5, 0, SIZE)
+    theirs, theta = optimizers.AdamOptimizer([BEGIN], 0.02, 0.85, 0.99, 1e-3), BEGIN.copy()
+    path = []
+    for g in gradients:
+        theta = theta + theirs._get_updates([g])[0]
+        path.append(theta)
+    np.testing.assert_allclose(_follow(fnn.Adam(0.02, **BESIDE), gradients), path, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_a_momentum_of_1_is_not_slowed_down(nesterov: bool) -> None:
+    g = np.linspace(-2, 3, SIZE)
+    path = _follow(fnn.Momentum(0.25, momentum=1.0, nesterov=nesterov), [g] * 20)
+    for k, theta in enumerate(path, start=1):  # the velocity is g, 2 g, … k g
+        np.testing.assert_allclose(theta, BEGIN - 0.25 * g * (k * (k + 1) / 2 + k * nesterov), rtol=1e-13, atol=1e-13)
+
+
+OF_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "corrected_epsilon": True}
 DEFAULTS: list[tuple[Any, dict[str, Any]]] = [
     (fnn.SGD(), {"learning_rate": 0.01}),
     (fnn.Momentum(), {"learning_rate": 0.01, "momentum": 0.9, "nesterov": False}),

@@ -18,6 +18,7 @@ Call = Callable[..., Any]
 
 SIG = fnn.mlp(2, 4, 1, output="sigmoid", loss="binary_cross_entropy")
 SIG2 = fnn.mlp(2, 4, 2, output="sigmoid", loss="binary_cross_entropy")
+COUNTS = fnn.mlp(2, 4, 1, output="exp", loss="poisson")
 REG = fnn.mlp(2, 4, 1, output="identity", loss="mse")
 REG2 = fnn.mlp(2, 4, 2, output="identity", loss="mse")
 X, Y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0, 1])
@@ -102,7 +103,7 @@ def test_x_that_overflows_when_it_is_scaled(scale: float) -> None:
 
 TAKES_Y: list[Call] = [fnn.loss, fnn.grads, fnn.loss_and_grads, fnn.check_grads]
 FITTING: dict[fnn.Network, fnn.Dataset] = {
-    SOFT: DATA, SIG: DATA, REG: DATA, SIG2: fnn.Dataset(X, np.eye(2)), REG2: fnn.Dataset(X, X),
+    SOFT: DATA, SIG: DATA, COUNTS: DATA, REG: DATA, SIG2: fnn.Dataset(X, np.eye(2)), REG2: fnn.Dataset(X, X),
 }  # fmt: skip
 TAKES_DATA: dict[str, Call] = {
     "evaluate": lambda network, data: fnn.evaluate(network, fnn.init_params(network, 0), data),
@@ -135,6 +136,9 @@ BAD_Y: list[tuple[fnn.Network, Any, type[Exception], str]] = [
     (SIG, [-1, 1], ValueError, "must be in [0, 1], got a least of -1, a most of 1."),
     (SIG, [[0.5], [1.25]], ValueError, "must be in [0, 1], got a least of 0.5, a most of 1.25."),
     (SIG, np.eye(2), ValueError, "must have shape (2, 1) or (2,), got (2, 2)."),
+    (COUNTS, [0, -1], ValueError, "must be at least 0, got a least of -1, a most of 0."),
+    (COUNTS, [[3.5], [-1e-9]], ValueError, "must be at least 0, got a least of -1e-09, a most of 3.5."),
+    (COUNTS, np.eye(2), ValueError, "must have shape (2, 1) or (2,), got (2, 2)."),
     (SIG2, [0, 1], ValueError, f"must have shape (2, 2), got (2,). {ONE_HOT}"),
     (SIG2, [[0, 1], [1, 2]], ValueError, "must be in [0, 1], got a least of 0, a most of 2."),
     (REG, X, ValueError, "must have shape (2, 1) or (2,), got (2, 2)."),

@@ -167,7 +167,7 @@ CALLS: list[tuple[Call, Callable[[Call], object], type[Exception], str]] = [
     (fnn.Batch, given(X, Y, rows=[0.5], key=BATCH.key), TypeError, f"`rows` {INTEGERS} [0.5]."),
     (fnn.fit, given(SOFT, DATA, epochs=1, on_epoch=3), TypeError, "`on_epoch` must be a function of the state, got 3."),
     (fnn.fit, given(SOFT, DATA, epochs=1, lr=1), TypeError,
-     "`settings` must be one of optimizer, batch_size, seed, monitor, params, got lr=1."),
+     "`settings` must be one of optimizer, batch_size, seed, monitor, shuffle, params, got lr=1."),
     (fnn.loss, given(REG, fnn.init_params(REG, 0), X, [1, 1e39]), ValueError,
      "`y` must be finite in float32, got inf at (1, 0)."),
     (fnn.evaluate, given(SOFT, PARAMS, fnn.Dataset([[1.0, 1e39], [1.0, 1.0]], Y)), ValueError,

@@ -18,6 +18,7 @@ FROM_1 = "must be an integer of at least 1"
 AT_LEAST_0 = "must be a finite number of at least 0"
 ABOVE_0 = "must be a finite number above 0"
 BELOW_1 = "must be a number in [0, 1)"
+TO_1 = "must be a number in [0, 1]"
 ABOVE_0_TO_1 = "must be a number in (0, 1]"
 ANY = "must be a finite number"
 WITHIN_1 = "must be a number in (0, 1)"
@@ -29,7 +30,7 @@ BOOLEAN = "must be True or False"
 OPTIMIZER = "must be an optimizer such as Adam()"
 MONITOR = "must be one of None, 'loss', 'accuracy', 'val_loss', 'val_accuracy', 'val_r2'"
 ACTIVATION = (
-    "must be one of elu, gelu, identity, leaky_relu, relu, sigmoid, silu, softmax, softplus, step, tanh, "
+    "must be one of elu, exp, gelu, identity, leaky_relu, relu, sigmoid, silu, softmax, softplus, step, tanh, "
     "or a frozen record with value and vjp"
 )
 INITIALIZER = (
@@ -77,6 +78,8 @@ SETTINGS: list[Setting] = [
     (fnn.CrossEntropy, "label_smoothing", 1.0, ValueError, BELOW_1),
     (fnn.CrossEntropy, "label_smoothing", -INF, ValueError, BELOW_1),
     (fnn.CrossEntropy, "label_smoothing", "mean", TypeError, BELOW_1),
+    (fnn.BinaryCrossEntropy, "summed", 1, TypeError, BOOLEAN),
+    (fnn.BinaryCrossEntropy, "summed", "sum", TypeError, BOOLEAN),
     (fnn.ScaledNormal, "std", -0.5, ValueError, AT_LEAST_0),
     (fnn.ScaledNormal, "std", True, TypeError, AT_LEAST_0),
     (fnn.TruncatedNormal, "std", -0.5, ValueError, AT_LEAST_0),
@@ -228,8 +231,10 @@ SETTINGS: list[Setting] = [
             ("clip_value", "1", TypeError, ABOVE_0),
         ]
     ],
-    (fnn.Momentum, "momentum", 1.0, ValueError, BELOW_1),
-    (fnn.Momentum, "momentum", "heavy", TypeError, BELOW_1),
+    (fnn.Momentum, "momentum", 1.001, ValueError, TO_1),
+    (fnn.Momentum, "momentum", -0.1, ValueError, TO_1),
+    (fnn.Momentum, "momentum", NAN, ValueError, TO_1),
+    (fnn.Momentum, "momentum", "heavy", TypeError, TO_1),
     (fnn.Momentum, "nesterov", 1, TypeError, BOOLEAN),
     (fnn.Momentum, "nesterov", None, TypeError, BOOLEAN),
     (fnn.RMSProp, "decay", 1, ValueError, BELOW_1),
@@ -249,6 +254,7 @@ SETTINGS: list[Setting] = [
         for optimizer in (*ADAMS, fnn.RMSProp, fnn.AdaGrad)
         for case in [(0, ValueError, ABOVE_0), (None, TypeError, ABOVE_0)]
     ],
+    *[(optimizer, "corrected_epsilon", value, TypeError, BOOLEAN) for optimizer in ADAMS for value in (0, None)],
     *[
         (optimizer, "weight_decay", *case)
         for optimizer in (fnn.AdamW, fnn.Lion)
@@ -273,6 +279,8 @@ SETTINGS: list[Setting] = [
     (fnn.Network, "input_scale", "1/255", TypeError, NOT_0),
     (fnn.Network, "input_scale", None, TypeError, NOT_0),
     (fnn.Network, "input_scale", True, TypeError, NOT_0),
+    (fnn.Network, "spread_penalties", 1, TypeError, BOOLEAN),
+    (fnn.Network, "spread_penalties", None, TypeError, BOOLEAN),
     (fnn.Recipe, "optimizer", None, TypeError, OPTIMIZER),
     (fnn.Recipe, "optimizer", "adam", TypeError, OPTIMIZER),
     (fnn.Recipe, "optimizer", fnn.Relu(), TypeError, OPTIMIZER),
@@ -285,6 +293,8 @@ SETTINGS: list[Setting] = [
     (fnn.Recipe, "seed", None, TypeError, WORD),
     (fnn.Recipe, "monitor", "acc", ValueError, MONITOR),
     (fnn.Recipe, "monitor", ["loss"], ValueError, MONITOR),
+    (fnn.Recipe, "shuffle", 1, TypeError, BOOLEAN),
+    (fnn.Recipe, "shuffle", None, TypeError, BOOLEAN),
 ]
 
 
@@ -340,6 +350,7 @@ CLOSE = [
     (fnn.Dense, "weight_init", "he_norm", INITIALIZER, "he_normal"),
     (fnn.Dense, "bias_init", "zero", INITIALIZER, "zeros"),
     (fnn.Network, "loss", "crossentropy", LOSS, "cross_entropy"),
+    (fnn.Network, "loss", "Poisson", LOSS, "poisson"),
 ]
 
 

@@ -24,8 +24,9 @@ NETWORK = fnn.Network(
 # One of each public spec, with settings that are not the defaults where it has any.
 SPECS: list[Any] = [
     *(fnn.Identity(), fnn.Step(), fnn.Sigmoid(), fnn.Tanh(), fnn.Relu(), fnn.Silu(), fnn.Gelu(), fnn.Softplus()),
-    *(fnn.Softmax(), fnn.LeakyRelu(1 / 3), fnn.Elu(0.1)),
-    *(fnn.MSE(), fnn.SquaredError(), fnn.MAE(), fnn.Huber(0.3), fnn.CrossEntropy(0.1), fnn.BinaryCrossEntropy()),
+    *(fnn.Softmax(), fnn.LeakyRelu(1 / 3), fnn.Elu(0.1), fnn.Exp()),
+    *(fnn.MSE(), fnn.SquaredError(), fnn.MAE(), fnn.Huber(0.3), fnn.Poisson(), fnn.CrossEntropy(0.1)),
+    fnn.BinaryCrossEntropy(summed=True),
     *(fnn.Zeros(), fnn.HeNormal(), fnn.HeUniform(), fnn.GlorotNormal(), fnn.GlorotUniform()),
     *(fnn.LecunNormal(), fnn.LecunUniform(), fnn.Orthogonal(2**0.5), fnn.ScaledNormal(5e-324)),
     *(fnn.Uniform(-0.1, 1.7976931348623157e308), fnn.TruncatedNormal(0.02)),
@@ -36,8 +37,10 @@ SPECS: list[Any] = [
     *(fnn.OneCycle(0.1, 7, 0.25, 0.05), fnn.Join((fnn.Warmup(0.1, 3), fnn.Cosine(0.1, 7)), (3,))),
     *(fnn.SGD(0.3), fnn.Momentum(0.1, 0.3, True), fnn.RMSProp(0.1, clip_norm=1 / 3), fnn.AdaGrad(clip_value=0.1)),
     *(fnn.Adam(fnn.Cosine(0.1, 7), 0.7), fnn.AdamW(weight_decay=0.1), fnn.NAdam(0.1), fnn.AMSGrad(0.1)),
+    fnn.Adam(corrected_epsilon=False),
     *(fnn.Lion(weight_decay=0.1), fnn.Average(0.999)),
     *(NETWORK, fnn.Recipe(NETWORK, fnn.Adam(fnn.OneCycle(0.1, 9)), None, 2**60, "val_accuracy")),
+    *(attrs.evolve(NETWORK, spread_penalties=True), fnn.Recipe(NETWORK, shuffle=False)),
 ]
 NO_SPECS = {"Address", "Key", "Layout", "Shapes"}  # addresses
 NO_SPECS |= {"Confusion", "Diagnosis", "Finding", "LayerHealth"}
@@ -80,7 +83,7 @@ def test_floats_bit_for_bit(value: float) -> None:
 shares = st.floats(0, 1, exclude_max=True)
 positive = st.floats(5e-324, 1e300)
 activations = st.one_of(
-    st.sampled_from(["tanh", "relu", "gelu", "silu", "softplus", "identity"]),
+    st.sampled_from(["tanh", "relu", "gelu", "silu", "softplus", "exp", "identity"]),
     st.builds(fnn.LeakyRelu, shares),
     st.builds(fnn.Elu, positive),
 )
@@ -109,7 +112,13 @@ layers = st.lists(
     max_size=4,
 )
 heads = st.sampled_from(
-    [(fnn.Softmax(), fnn.CrossEntropy(0.1)), ("sigmoid", "binary_cross_entropy"), ("identity", fnn.Huber(1 / 3))]
+    [
+        (fnn.Softmax(), fnn.CrossEntropy(0.1)),
+        ("sigmoid", "binary_cross_entropy"),
+        ("sigmoid", fnn.BinaryCrossEntropy(summed=True)),
+        ("exp", "poisson"),
+        ("identity", fnn.Huber(1 / 3)),
+    ]
 )
 rates = st.one_of(
     positive,
@@ -118,7 +127,7 @@ rates = st.one_of(
 )
 optimizers = st.one_of(
     st.builds(fnn.Momentum, rates, shares, st.booleans(), clip_norm=st.none() | positive),
-    st.builds(fnn.Adam, rates, shares, clip_value=st.none() | positive),
+    st.builds(fnn.Adam, rates, shares, clip_value=st.none() | positive, corrected_epsilon=st.booleans()),
     st.builds(fnn.Lion, rates, weight_decay=positive),
 )
 
@@ -128,7 +137,7 @@ def networks(draw: Any) -> fnn.Network:
     output, loss = draw(heads)
     head = fnn.Dense(draw(st.integers(2, 9)), output)
     scale = draw(st.floats(-1e300, 1e300).filter(bool))
-    return fnn.Network(draw(st.integers(1, 2**60)), (*draw(layers), head), loss, scale)
+    return fnn.Network(draw(st.integers(1, 2**60)), (*draw(layers), head), loss, scale, draw(st.booleans()))
 
 
 recipes = st.builds(
@@ -138,6 +147,7 @@ recipes = st.builds(
     st.none() | st.integers(1, 2**60),
     st.integers(0, 2**64 - 1),
     st.sampled_from([None, "loss", "val_loss"]),
+    st.booleans(),
 )
 
 
@@ -164,6 +174,12 @@ def test_random_ones_there_and_back(spec: Any) -> None:
             "Dense(2, activation=Softmax())), CrossEntropy(label_smoothing=0.1), input_scale=0.00392156862745098)",
         ),
         (fnn.Network(2, (fnn.Dropout(0.5),), "mse"), "Network(2, (Dropout(0.5),), MSE())"),
+        (
+            fnn.Network(2, (fnn.Dense(1, "exp", l2=0.1),), "poisson", spread_penalties=True),
+            "Network(2, (Dense(1, activation=Exp(), l2=0.1),), Poisson(), spread_penalties=True)",
+        ),
+        (fnn.BinaryCrossEntropy(), "BinaryCrossEntropy()"),
+        (fnn.BinaryCrossEntropy(summed=True), "BinaryCrossEntropy(summed=True)"),
         (
             fnn.Recipe(fnn.mlp(2, 2), fnn.SGD(0.1), None, seed=1),
             "Recipe(Network(2, (Dense(2, activation=Softmax()),), CrossEntropy()), optimizer=SGD(learning_rate=0.1), "
@@ -195,6 +211,7 @@ def test_the_whole_dictionary() -> None:
         ],
         "loss": {"spec": "MSE"},
         "input_scale": 1.0,
+        "spread_penalties": False,
     }
 
 

@@ -26,6 +26,7 @@ ENDS: list[tuple[ActivationName, LossName]] = [
     ("identity", "mse"),
     ("tanh", "huber"),
     ("relu", "squared_error"),
+    ("identity", "squared_error"),
 ]
 
 
@@ -134,18 +135,24 @@ def test_what_is_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compiled(x[:1], 3, 5, 2)
     assert not compiled(x[:0], 3, 5, 2)
     assert not compiled(x, 3, 1, 2)
+    assert compiled(x, 3, 5, 1)
+    assert not compiled(x[:1], 3, 5, 1)
     assert stacks.stack(x.astype(np.float64), v, Tower((0,), (3, 2), (False,), (False,))) is None
     monkeypatch.setattr(kernels, "_compiling", False)
     assert not compiled(x, 3, 5, 2)
 
 
 def test_which_losses_are_made_at_once() -> None:
-    assert fnn.mlp(3, 2).plain_cross_entropy == fnn.CrossEntropy()
+    assert fnn.mlp(3, 2).at_once == fnn.CrossEntropy()
+    assert fnn.mlp(3, 1, output="sigmoid", loss="binary_cross_entropy").at_once == fnn.BinaryCrossEntropy()
+    for loss in (fnn.MSE(), fnn.SquaredError()):
+        assert fnn.mlp(3, 2, output="identity", loss=loss).at_once == loss
     smooth = fnn.Network(3, (fnn.Dense(2, "softmax"),), loss=fnn.CrossEntropy(0.1))
     own = fnn.Network(3, (fnn.Dense(2, Shaped(None)),), loss="cross_entropy")
     below = fnn.Network(3, (fnn.Dense(2, "softmax"),), loss=Logits())
-    for network in (smooth, own, below, fnn.mlp(3, 2, output="identity", loss="mse")):
-        assert network.plain_cross_entropy is None
+    others = [fnn.mlp(3, 2, output=output, loss="mse") for output in ("softmax", "sigmoid", "relu")]
+    for network in (smooth, own, below, *others, fnn.mlp(3, 2, output="identity", loss="mae")):
+        assert network.at_once is None
 
 
 def test_which_networks_are_stacked() -> None:

@@ -21,11 +21,16 @@ pytest.importorskip("numba")
 
 from fnn import scans
 
+ENDS: list[tuple[Any, Any]] = [
+    ("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy"), ("sigmoid", fnn.BinaryCrossEntropy(summed=True)),
+    ("identity", "mse"), ("identity", "squared_error"),
+]  # fmt: skip
 RATE = fnn.Cosine(0.03, steps=30, warmup_steps=3)
 OPTIMIZERS: list[Any] = [
     fnn.SGD(RATE), fnn.Momentum(0.05, nesterov=True), fnn.RMSProp(RATE), fnn.AdaGrad(0.1),
     fnn.Lion(1e-3, weight_decay=0.1), fnn.Adam(RATE), fnn.AdamW(1e-2, weight_decay=0.1),
-    fnn.NAdam(RATE), fnn.AMSGrad(1e-2),
+    fnn.NAdam(RATE), fnn.AMSGrad(1e-2), fnn.Adam(RATE, epsilon=1e-3, corrected_epsilon=False),
+    fnn.Momentum(0.01, momentum=1.0),
 ]  # fmt: skip
 
 
@@ -72,7 +77,11 @@ def step_by_step(network: fnn.Network, data: fnn.Dataset, epochs: int, **setting
 
 @settings(deadline=None, max_examples=60)
 @given(
-    widths=st.lists(st.integers(2, 90), min_size=2, max_size=4),
+    widths=st.lists(st.integers(2, 90), min_size=1, max_size=3),
+    outputs=st.integers(1, 12),
+    end=st.sampled_from(ENDS),
+    l2=st.sampled_from([0.0, 0.1, 3.0]),
+    spread=st.booleans(),
     n=st.integers(2, 80),
     batch_size=st.integers(1, 30),
     activation=st.sampled_from(["relu", "identity"]),
@@ -82,15 +91,24 @@ def step_by_step(network: fnn.Network, data: fnn.Dataset, epochs: int, **setting
     scale=st.sampled_from([1.0, 1 / 255]),
     epochs=st.integers(1, 3),
     seed=st.integers(0, 99),
+    shuffle=st.booleans(),
 )
 def test_the_same_bits(
-    widths: list[int], n: int, batch_size: int, activation: Any, optimizer: Any, dtype: Any, given_dtype: Any,
-    scale: float, epochs: int, seed: int,
+    widths: list[int], outputs: int, end: tuple[Any, Any], l2: float, spread: bool, n: int, batch_size: int,
+    activation: Any, optimizer: Any, dtype: Any, given_dtype: Any, scale: float, epochs: int, seed: int, shuffle: bool,
 ) -> None:  # fmt: skip
-    data = some(n, widths[0], widths[-1], given_dtype, seed)
-    network = fnn.mlp(*widths, activation=activation, input_scale=scale)
+    output, loss = end
+    outputs += output == "softmax"
+    data = some(n, widths[0], outputs, given_dtype, seed)
+    y = np.random.default_rng(seed).integers(0, 2, (n, outputs)) * 0.3 if output == "identity" else data.y
+    if output == "sigmoid":
+        y = np.random.default_rng(seed).integers(0, 2, (n, outputs))
+    data = fnn.Dataset(data.x, y[:, 0] if y.shape == (n, 1) and seed % 2 else y)
+    layers = [fnn.Dense(units, activation, l2=l2) for units in widths[1:]]
+    layers += [fnn.Dense(outputs, output, l2=l2 if seed % 3 else 0.0)]
+    network = fnn.Network(widths[0], layers, loss, input_scale=scale, spread_penalties=spread)
     params = fnn.init_params(network, seed, dtype)
-    how: Any = {"optimizer": optimizer, "batch_size": batch_size, "seed": seed, "params": params}
+    how: Any = {"optimizer": optimizer, "batch_size": batch_size, "seed": seed, "params": params, "shuffle": shuffle}
 
     def outcome(fit: Callable[..., fnn.TrainState]) -> tuple[str, list[float]]:
         try:
@@ -127,6 +145,22 @@ def test_it_goes_on_within_an_epoch_and_on_part_of_the_rows(made: list[int]) -> 
     made.clear()
     assert fnn.digest(fnn.fit(network, data, epochs=2, state=run, validation=held_out)) == fnn.digest(there)
     assert made == [1, 5, 0, 11, 0]
+
+
+def test_unshuffled_it_takes_the_rows_in_their_order(made: list[int]) -> None:
+    whole, network = some(60, 7, 3), fnn.mlp(7, 5, 3)
+    chosen = fnn.Dataset(whole.x, whole.y, rows=np.arange(59, 2, -1))
+    for data in (whole, chosen):
+        run = fnn.start(network, batch_size=8, seed=3, shuffle=False)
+        for epoch in range(2):
+            for batch in fnn.batches(data, 8, 3, epoch, shuffle=False):
+                run = fnn.train_step(run, batch)
+            run = fnn.end_epoch(run)
+        made.clear()
+        ours = fnn.fit(network, data, epochs=2, batch_size=8, seed=3, shuffle=False)
+        assert fnn.digest(ours) == fnn.digest(run)
+        assert made == [1, 6, 0, 7, 0]
+        assert fnn.digest(ours.params) != fnn.digest(fnn.fit(network, data, epochs=2, batch_size=8, seed=3).params)
 
 
 def test_no_run_changes_afterwards() -> None:
@@ -192,10 +226,14 @@ def test_what_is_not_for_it() -> None:
     network = fnn.mlp(4, 5, 3)
     assert is_for_it(network)
     assert is_for_it(network, params=fnn.init_params(network, 0, np.float64))
+    assert is_for_it(fnn.Network(4, (fnn.Dense(5, "relu", l2=0.1), fnn.Dense(3, "softmax")), loss="cross_entropy"))
+    single, numbers = fnn.mlp(4, 5, 1, output="identity", loss="mse"), fnn.Dataset(data.x, np.arange(20.0))
+    assert is_for_it(single, numbers)
+    assert not is_for_it(single, numbers, batch_size=1)
     for other in (
         fnn.mlp(4, 5, 3, activation="tanh"),
         fnn.mlp(4, 1, 3),
-        fnn.Network(4, (fnn.Dense(5, "relu", l2=0.1), fnn.Dense(3, "softmax")), loss="cross_entropy"),
+        fnn.Network(4, (fnn.Dense(5, "relu", l1=0.1), fnn.Dense(3, "softmax")), loss="cross_entropy"),
         fnn.Network(4, (fnn.Dense(5, "relu", max_norm=1.0), fnn.Dense(3, "softmax")), loss="cross_entropy"),
         fnn.Network(4, (fnn.Dense(5, "relu"), fnn.Dropout(0.5), fnn.Dense(3, "softmax")), loss="cross_entropy"),
         fnn.Network(4, (fnn.Dense(3, "softmax"),), loss=fnn.CrossEntropy(0.1)),

@@ -21,9 +21,9 @@ NEVER = "if TYPE_CHECKING:\n    "
         ("losses", "import fnn.activations", None),
         ("losses", "from fnn.layers import Dense", "losses:1: layers is in tier {layers}, and losses in {losses}"),
         (
-            "losses",
+            "entropies",
             "import math\nfrom fnn.dataset import Batch",
-            "losses:2: dataset is in tier {dataset}, and losses in {losses}",
+            "entropies:2: dataset is in tier {dataset}, and entropies in {entropies}",
         ),
         ("losses", "from fnn.losses import MSE", "losses:1: losses is in tier {losses}, and losses in {losses}"),
         ("checks", "import fnn.arrays as a", "checks:1: arrays is in tier {arrays}, and checks in {checks}"),

@@ -34,12 +34,13 @@ LAYERS = (
 NETWORKS = {
     "classes": fnn.Network(4, LAYERS, loss="cross_entropy", input_scale=0.7),
     "values": fnn.Network(4, (*LAYERS[1:-1], fnn.Dense(3, "sigmoid")), loss="huber"),
+    "spread": fnn.Network(4, LAYERS, loss="cross_entropy", input_scale=0.7, spread_penalties=True),
     "yes or no": fnn.Network(4, (*LAYERS[2:-1], fnn.Dense(3, "sigmoid")), loss="binary_cross_entropy"),
 }
 
 
 def targets(name: str) -> Any:
-    return LABELS if name == "classes" else np.eye(3)[LABELS]
+    return LABELS if name in ("classes", "spread") else np.eye(3)[LABELS]
 
 
 def params_of(network: fnn.Network, dtype: Any = np.float64) -> fnn.Params:
@@ -135,7 +136,8 @@ def test_delta_is_the_derivative_by_z_of_an_independent_autodiff(name: str, key:
     network, y = NETWORKS[name], targets(name)
     params = params_of(network)
     activations = [type(layer.activation).__name__.lower() for layer in network.layers]
-    loss = {"classes": "cross_entropy", "values": "huber", "yes or no": "binary_cross_entropy"}[name]
+    losses = {"values": "huber", "yes or no": "binary_cross_entropy"}
+    loss = losses.get(name, "cross_entropy")
     value = reference.objective(network, activations, loss, params, X, np.eye(3)[LABELS], WEIGHTS, key)
     arrays = reference.tensors(network, params)
     for p in arrays:

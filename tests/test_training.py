@@ -86,6 +86,22 @@ def test_the_users_own_loop_is_fit() -> None:
     assert fnn.digest(run) == fnn.digest(fitted)
 
 
+@each_optimizer
+def test_unshuffled_it_is_the_users_own_loop_too(optimizer: Any) -> None:
+    run = fnn.start(NETWORK, optimizer=optimizer, batch_size=10, seed=4, shuffle=False)
+    for epoch in range(3):
+        for batch in fnn.batches(DATA, batch_size=10, seed=4, epoch=epoch, shuffle=False):
+            run = fnn.train_step(run, batch)
+        run = fnn.end_epoch(run, HELD_OUT)
+    fitted = _fit(3, optimizer=optimizer, shuffle=False)
+    assert fnn.digest(run) == fnn.digest(fitted)
+    assert fnn.digest(_fit(2, _fit(1, optimizer=optimizer, shuffle=False))) == fnn.digest(fitted)
+    assert fnn.digest(fitted.params) != fnn.digest(_fit(3, optimizer=optimizer).params)
+    begun = fnn.start(NETWORK, optimizer=optimizer, batch_size=10, seed=4, shuffle=False)
+    steps = list(islice(fnn.train(NETWORK, DATA, state=begun, validation=HELD_OUT, every="step"), 12))
+    assert fnn.digest(steps[-1]) == fnn.digest(fitted)
+
+
 def test_train_yields_epochs_or_steps_of_the_same_run() -> None:
     settings: dict[str, Any] = {"optimizer": OPTIMIZERS[4], "batch_size": 10}
     epochs = list(islice(fnn.train(NETWORK, DATA, **settings), 3))
@@ -126,6 +142,42 @@ def test_an_epochs_loss_is_the_weighted_mean_over_its_batches() -> None:
     assert record.accuracy == pytest.approx(np.average(right, weights=weights), rel=1e-12)
     assert sum(weights) == DATA.sample_weight.sum()  # type: ignore[union-attr]
     assert record.val_loss is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batch_size", [10, None])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("spread", [False, True])
+def test_an_epochs_penalty_is_the_weighted_mean_of_what_its_steps_added(
+    spread: bool, weighted: bool, batch_size: int | None, dtype: Any
+) -> None:
+    network = attrs.evolve(NETWORK, spread_penalties=spread)
+    data = fnn.Dataset(*DATA.take()) if weighted else fnn.Dataset(*DATA.take()[:2])
+    how: Any = {"optimizer": fnn.SGD(0.3), "batch_size": batch_size, "params": fnn.init_params(network, 4, dtype)}
+    run = fnn.start(network, **how)
+    for epoch in range(3):
+        added, weights = [], []
+        for batch in fnn.batches(data, batch_size, epoch=epoch):
+            given: Any = (run.params, batch.x, batch.y, batch.sample_weight, batch.key)
+            added.append(fnn.loss(network, *given) - fnn.loss(network.unpenalized, *given))
+            weights.append(len(batch.y) if batch.sample_weight is None else batch.sample_weight.sum())
+            run = fnn.train_step(run, batch)
+            assert run.sums.penalty == pytest.approx(np.dot(added, weights), rel=1e-9)
+        run = fnn.end_epoch(run)
+        assert run.history[-1].penalty == pytest.approx(np.average(added, weights=weights), rel=1e-9)
+        assert run.sums.penalty == 0
+    fitted = fnn.fit(network, data, epochs=3, **how)
+    assert [record.penalty for record in fitted.history] == [record.penalty for record in run.history]
+    assert len({record.penalty for record in run.history}) == 3
+
+
+def test_without_penalties_no_penalty_is_recorded() -> None:
+    for spread in (False, True):
+        network = attrs.evolve(NETWORK.unpenalized, spread_penalties=spread)
+        run = fnn.fit(network, DATA, epochs=2, batch_size=10)
+        assert {record.penalty for record in run.history} == {None}
+        assert "penalty" not in fnn.history_table(run)
+        assert "penalty" not in repr(run)
 
 
 def test_of_equal_epochs_the_first_is_the_best() -> None:
@@ -209,6 +261,6 @@ def test_states_go_through_pickle_and_deepcopy_unchanged() -> None:
 
 def test_the_history_prints_as_a_table_of_what_is_there() -> None:
     lines = fnn.history_table(_fit(3, optimizer=fnn.SGD(0.1))).split("\n")
-    assert lines[0].split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert lines[0].split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "penalty"]
     assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
     assert repr(fnn.start(NETWORK)) == "TrainState(epoch 0, batch 0, best epoch 0)"
