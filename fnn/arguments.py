@@ -102,6 +102,15 @@ def a_pair(spec: Any, field: Any, value: Any) -> None:
         raise checks.problem(TypeError, type(spec).__name__, field.name, "must be (X, y) or None", checks.show(value))
 
 
+def a_seed(spec: Any, field: Any, value: Any) -> None:
+    """A validator: None, a seed of NumPy's legacy generator, or that generator."""
+    if value is None or isinstance(value, np.random.RandomState) or value is np.random:
+        return
+    if not checks.is_whole(value) or not 0 <= value < 2**32:
+        spelled = "must be an integer from 0 to 2**32 - 1, a RandomState, or None"
+        raise checks.problem(ValueError, type(spec).__name__, field.name, spelled, checks.show(value))
+
+
 def a_function(spec: Any, field: Any, value: Any) -> None:
     """A validator: None, or what can be called."""
     if value is not None and not callable(value):

@@ -7,13 +7,16 @@ import warnings
 from typing import Any
 
 import attrs
+import numpy as np
 
 from fnn.arguments import optimizer_of
-from fnn.arrays import State
+from fnn.arrays import Floats, State
 from fnn.dataset import Dataset, weighted_rows
+from fnn.lbfgs import check_smooth, objective
 from fnn.network import Network
 from fnn.optimizers import Momentum
-from fnn.runs import EpochRecord, TrainState
+from fnn.params import Params
+from fnn.runs import EpochRecord, TrainState, start
 
 AUTO = 200  # rows in a batch, at most, where batch_size is "auto"
 SLOWEST = 1e-6  # the rate at which "adaptive" gives up
@@ -48,10 +51,11 @@ def loss_of(record: EpochRecord) -> float:
 def going_on(progress: Progress, given: Any, network: Network) -> Progress:
     """The same with what the arguments say now; the optimizer's state stays where its kind does."""
     former: Any = progress.run.recipe.optimizer
-    rate = former.learning_rate if given.learning_rate == "adaptive" else _rate(given, progress.t)
     optimizer: Any = optimizer_of(given)
-    if given.optimizer is None and isinstance(former, Momentum) and isinstance(optimizer, Momentum):
-        optimizer = attrs.evolve(optimizer, learning_rate=rate)
+    if given.optimizer is None and given.solver == "sgd":
+        found = former.learning_rate if isinstance(former, Momentum) else None
+        kept = given.learning_rate == "adaptive" and isinstance(found, float)
+        optimizer = attrs.evolve(optimizer, learning_rate=found if kept else _rate(given, progress.t))
     run = _with(attrs.evolve(progress.run, recipe=attrs.evolve(progress.run.recipe, network=network)), optimizer)
     least = min(
         (-score for score in progress.scores) if given.early_stopping else map(loss_of, run.history), default=math.inf
@@ -109,3 +113,34 @@ def _with(run: TrainState, optimizer: Any) -> TrainState:
         ratio = former.learning_rate / optimizer.learning_rate
         state = attrs.evolve(state, v=state.v * state.v.dtype.type(ratio))
     return attrs.evolve(run, recipe=attrs.evolve(run.recipe, optimizer=optimizer), optimizer_state=state)
+
+
+def report(given: Any, run: TrainState, epoch: int, score: float | None) -> None:
+    """What the arguments ask for after an epoch."""
+    if given.verbose:
+        of_score = "" if score is None else f", validation score {score:.6f}"
+        print(f"epoch {epoch}: loss {loss_of(run.history[-1]):.8f}{of_score}")
+    if given.on_epoch:
+        given.on_epoch(run)
+
+
+def minimized(where: str, given: Any, run: TrainState, data: Dataset) -> tuple[TrainState, Any]:
+    """A run of no epochs whose parameters are those that L-BFGS comes to from this one's, and what scipy says of it."""
+    from scipy.optimize import minimize
+
+    network, first = run.recipe.network, run.params
+    check_smooth(where, network)
+
+    def at(vector: Floats) -> Params:
+        return Params(first.layout, vector.astype(first.dtype), first.running)
+
+    def function(vector: Floats) -> tuple[float, Floats]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return objective(network, at(vector), data)
+
+    limits = {"maxiter": given.max_iter, "maxfun": given.max_fun, "gtol": given.tol}
+    method: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "options": limits}
+    found: Any = minimize(function, first.vector.astype(np.float64), **method)
+    if not math.isfinite(found.fun):
+        raise ValueError(f"{where}: the loss is {found.fun}. Scale X, as StandardScaler does.")
+    return start(network, seed=run.recipe.seed, params=at(found.x)), found

@@ -56,7 +56,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         random_state: of the first parameters, the shuffles and the split; an integer for the same bits again.
         tol: by how much a loss, or a validation score, has to be better than the best to count as progress.
         verbose: whether to print each epoch's loss.
-        warm_start: whether `fit` goes on where the last one ended, with the optimizer's state and new shuffles.
+        warm_start: whether `fit` goes on where the last one ended, with the optimizer's state and new shuffles; after
+            early stopping too from the last parameters, while the best are kept.
         momentum: of "sgd", in [0, 1].
         nesterovs_momentum: whether it looks ahead.
         early_stopping: whether to stop by the score on validation data, and to predict by the best epoch's parameters.
@@ -98,6 +99,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
     class_weight: ClassWeight | None = attrs.field(default=None, kw_only=True, metadata=rule(arguments.class_weights))
 
     _of_numbers: ClassVar[bool] = False
+    _never: ClassVar[str] = "values"
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(
@@ -156,14 +158,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         Raises:
             TypeError, ValueError: for params of another network, or classes that are not as many as it knows.
         """
+        where, known = f"{cls.__name__}.from_params", max(network.outputs, 2)
         estimator = super().from_params(network, params)
-        known = max(network.outputs, 2)
         estimator._several = network.answers == "yes or no" and network.outputs > 1
         estimator.classes_ = np.arange(known) if classes is None else np.asarray(classes)
-        fine = network.answers != "values" and len(estimator.classes_) == known
-        if not fine or not np.array_equal(np.unique(estimator.classes_), estimator.classes_):
-            rule = f"must be {known} labels in order, for a network that tells classes"
-            raise checks.problem(ValueError, f"{cls.__name__}.from_params", "classes", rule, checks.show(classes))
+        if len(estimator.classes_) != known or not np.array_equal(np.unique(estimator.classes_), estimator.classes_):
+            raise checks.problem(ValueError, where, "classes", f"must be {known} labels in order", checks.show(classes))
         return estimator
 
     def _learn(self, y: Array, classes: ArrayLike | None) -> None:
@@ -252,6 +252,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
     activation: HiddenActivation = attrs.field(default="relu", metadata=rule(arguments.one_of(*arguments.HIDDEN)))
 
     _of_numbers: ClassVar[bool] = True
+    _never: ClassVar[str] = "classes"
 
     def predict(self, X: Rows) -> Floats:
         """The predicted numbers, shape (n,) for one output, else (n, outputs)."""

@@ -7,6 +7,7 @@ import numbers
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Literal, Self
 
 import attrs
@@ -28,7 +29,6 @@ from fnn.estimating import Progress
 from fnn.files import Path
 from fnn.fitting import Bar
 from fnn.layers import Layer
-from fnn.lbfgs import check_smooth, objective
 from fnn.network import Network, init_params
 from fnn.params import Params
 from fnn.passes import check_model, check_parts, outputs_of
@@ -63,7 +63,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
     power_t: float = attrs.field(default=0.5, metadata=rule(settings.at_least_0))
     max_iter: int = attrs.field(default=200, metadata=rule(settings.integer(1)))
     shuffle: bool = attrs.field(default=True, metadata=rule(settings.boolean))
-    random_state: int | np.random.RandomState | None = attrs.field(default=None)
+    random_state: int | np.random.RandomState | None = attrs.field(default=None, metadata=rule(arguments.a_seed))
     tol: float = attrs.field(default=1e-4, metadata=rule(settings.at_least_0))
     verbose: bool | int = attrs.field(default=False, metadata=rule(arguments.loudness))
     warm_start: bool = attrs.field(default=False, metadata=rule(settings.boolean))
@@ -83,6 +83,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
     on_epoch: Callable[[TrainState], object] | None = attrs.field(default=None, metadata=rule(arguments.a_function))
 
     _of_numbers: ClassVar[bool]  # whether y holds numbers to come near to
+    _never: ClassVar[str]  # what no network of its answers with
 
     # What the two do each in its own way.
 
@@ -151,27 +152,36 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         data = Dataset(x, targets, self._weights(labels, _weights(where, sample_weight, x)))
         network = arguments.network_of(given, x.shape[1], self._head(where, targets, given))
         progress = self._begun(where, given, network, x.dtype, goes_on=goes_on)
+        if given.solver == "lbfgs" and given.optimizer is None:
+            check_parts(where, network, progress.run.params.dtype, data, None)
+            return self._minimize(where, given, progress.run, data)
         held = None
         if given.validation is not None:
             x, labels = self._read(*given.validation, reset=False)
             held = Dataset(x, self._targets(where, labels, again=False))
         elif given.early_stopping:
-            stratify = not self._of_numbers and targets.ndim == 1
-            data, held = split(data, given.validation_fraction, progress.run.recipe.seed, stratify)
-            if len(held) < 2:
-                raise checks.problem(ValueError, where, "validation_fraction", "must hold out 2 rows", str(len(held)))
+            data, held = self._split(where, given.validation_fraction, data, progress.run.recipe.seed)
         check_parts(where, network, progress.run.params.dtype, data, held)
-        if given.solver == "lbfgs" and given.optimizer is None:
-            return self._minimize(where, given, progress.run, data)
         progress = estimating.batched(where, progress, given, data)
         return self._descend(where, given, progress, data, held, given.max_iter if whole else None)
 
     def _read(self, X: Rows, y: ArrayLike, *, reset: bool) -> tuple[Any, Array]:
         """X and y as arrays, checked as scikit-learn checks them."""
-        kinds: Any = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "multi_output": True}
-        x, read = validate_data(self, X, y, **kinds, y_numeric=self._of_numbers, reset=reset)
+        kinds: Any = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "order": "C"}
+        x, read = validate_data(self, X, y, **kinds, multi_output=True, y_numeric=self._of_numbers, reset=reset)
         labels: Any = read if isinstance(read, np.ndarray) else read.toarray()
         return x, column_or_1d(labels, warn=True) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+    def _split(self, where: str, fraction: float, data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+        """The rows to train on, and those that are held out."""
+        held = None
+        with suppress(ValueError):
+            rest, held = split(data, fraction, seed, stratify=not self._of_numbers and data.y.ndim == 1)
+        if held is None or len(held) < 2:
+            rule = "must hold out at least 2 rows, and of each class some but not all"
+            fix = "Rows of one's own are given by `validation=(X, y)`."
+            raise checks.problem(ValueError, where, "validation_fraction", rule, f"{fraction} of {len(data)}", fix)
+        return rest, held
 
     def _begun(self, where: str, given: Any, network: Network, dtype: np.dtype[Any], *, goes_on: bool) -> Progress:
         """Where the training begins: anew, or where it ended."""
@@ -202,10 +212,10 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
                         score = self._worth(outputs, held)
                     progress = estimating.after_epoch(progress, given, run, len(data), score)
                     run = sent = progress.run
-                    _report(given, run, run.epoch - first, score)
+                    estimating.report(given, run, run.epoch - first, score)
         except KeyboardInterrupt:
             message = f"{where}: interrupted in epoch {run.epoch - first + 1}; what there is so far is kept."
-            warnings.warn(message, stacklevel=3)
+            warnings.warn(message, stacklevel=4)
             progress, most = attrs.evolve(progress, run=run), None
         except TrainingDiverged as error:
             fix = "Scale X, as StandardScaler does, or lower the learning rate."
@@ -215,35 +225,18 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
                 bar.close()
         if most and not progress.stopped:
             message = f"{where}: `max_iter`, {most}, was reached before the loss or score stood still."
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return self._fitted(progress, run.epoch - first, given)
 
     def _minimize(self, where: str, given: Any, run: TrainState, data: Dataset) -> Self:
         """L-BFGS on the one vector."""
-        from scipy.optimize import minimize
-
-        network, first = run.recipe.network, run.params
-        check_smooth(where, network)
-
-        def at(vector: Floats) -> Params:
-            return Params(first.layout, vector.astype(first.dtype), first.running)
-
-        def function(vector: Floats) -> tuple[float, Floats]:
-            with np.errstate(over="ignore", invalid="ignore"):
-                return objective(network, at(vector), data)
-
-        limits = {"maxiter": given.max_iter, "maxfun": given.max_fun, "gtol": given.tol}
-        method: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "options": limits}
-        result: Any = minimize(function, first.vector.astype(np.float64), **method)
-        if not math.isfinite(result.fun):
-            raise ValueError(f"{where}: the loss is {result.fun}. Scale X, as StandardScaler does.")
+        run, found = estimating.minimized(where, given, run, data)
         if given.verbose:
-            print(f"L-BFGS: {result.nit} iterations, loss {result.fun:.8f}")
-        if result.status:
-            message = f"{where}: L-BFGS stopped after {result.nit} iterations and {result.nfev} calls: {result.message}"
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        run = start(network, seed=run.recipe.seed, params=at(result.x))
-        return self._fitted(Progress(run), min(result.nit, given.max_iter), given, float(result.fun))
+            print(f"L-BFGS: {found.nit} iterations, loss {found.fun:.8f}")
+        if found.status:
+            message = f"{where}: L-BFGS stopped after {found.nit} iterations and {found.nfev} calls: {found.message}"
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        return self._fitted(Progress(run), min(found.nit, given.max_iter), given, float(found.fun))
 
     def _fitted(self, progress: Progress, n_iter: int, given: Any, loss: float = math.nan) -> Self:
         """What scikit-learn calls the fitted attributes, of where the training is."""
@@ -289,6 +282,9 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         Raises:
             TypeError, ValueError: for params of another network, or a network of another kind.
         """
+        if network.answers == cls._never:
+            rule, got = f"must not be one that answers with {cls._never}", repr(network.layers[-1])
+            raise checks.problem(ValueError, f"{cls.__name__}.from_params", "network", rule, got)
         estimator = cls(network=network)
         estimator.n_features_in_ = network.inputs
         return estimator._fitted(Progress(start(network, params=params)), 0, estimator)
@@ -334,11 +330,3 @@ def _weights(where: str, sample_weight: ArrayLike | None, x: Any) -> Array | Non
     if not array.any():
         raise checks.problem(ValueError, where, "sample_weight", "must be above 0 for some row", "zero for every row")
     return checks.weights(where, array, x.shape[0])
-
-
-def _report(given: Any, run: TrainState, epoch: int, score: float | None) -> None:
-    if given.verbose:
-        of_score = "" if score is None else f", validation score {score:.6f}"
-        print(f"epoch {epoch}: loss {estimating.loss_of(run.history[-1]):.8f}{of_score}")
-    if given.on_epoch:
-        given.on_epoch(run)
