@@ -91,7 +91,9 @@ def a_network(spec: Any, field: Any, value: Any) -> None:
 
 def class_weights(spec: Any, field: Any, value: Any) -> None:
     """A validator: None, "balanced", or a weight for each class."""
-    if not isinstance(value, Mapping | list | None) and (not isinstance(value, str) or value != "balanced"):
+    if isinstance(value, tuple):
+        setattr(spec, field.name, list(value))  # as they come out of a file
+    elif not isinstance(value, Mapping | list | None) and (not isinstance(value, str) or value != "balanced"):
         spelled = "must be 'balanced', a dictionary {class: weight}, a list of these for each label, or None"
         raise checks.problem(ValueError, type(spec).__name__, field.name, spelled, checks.show(value))
 

@@ -27,12 +27,13 @@ class Progress(State):
     """Where the training of an estimator is.
 
     Attributes:
-        run: the run; with early stopping its best is the one with the best score.
+        run: the run; where `by_score` is true its best is the one with the best score.
         t: how many rows it has seen, each as often as it was seen.
         scores: of the validation data, after each epoch that had any.
         least: the least loss of an epoch, or with early stopping the best score with its sign changed.
         stalled: how many epochs have gone by without a progress of `tol`.
         stopped: whether that was too long.
+        by_score: whether predictions are made by the best parameters, by their score: those of early stopping.
     """
 
     run: TrainState
@@ -41,6 +42,7 @@ class Progress(State):
     least: float = math.inf
     stalled: int = 0
     stopped: bool = False
+    by_score: bool = False
 
 
 def loss_of(record: EpochRecord) -> float:
@@ -92,7 +94,7 @@ def after_epoch(progress: Progress, given: Any, run: TrainState, rows: int, scor
         if too_long and given.learning_rate == "adaptive" and rate > SLOWEST:
             rate, stalled, too_long = rate / 5, 0, False
         run = _with(run, attrs.evolve(optimizer, learning_rate=rate))
-    return Progress(run, t, scores, min(value, progress.least), stalled, too_long)
+    return Progress(run, t, scores, min(value, progress.least), stalled, too_long, given.early_stopping)
 
 
 def _rate(given: Any, t: int) -> float:

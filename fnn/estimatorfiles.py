@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from fnn import checks
+from fnn.arrays import Array
 from fnn.estimating import Progress
 from fnn.files import Path, fetch_run, making, store_run
-from fnn.states import own_classes, plain, restored
+from fnn.network import Network
+from fnn.states import is_word, own_classes, plain, restored
 from fnn.tensorfile import MAX_BYTES, refusal
 
 NOT_KEPT = ("validation", "on_epoch")  # data, and what is no value
-LEARNED = ("n_features_in_", "n_iter_", "loss_")
+HELD = {"class", "arguments", "n_iter", "loss", "t", "scores", "stalled", "by_score", "names", "classes"}
 KINDS = "biufUO"  # of the dtypes of classes
 
 
@@ -22,27 +25,30 @@ def save(where: str, estimator: Any, path: Path, custom: Sequence[type]) -> None
     """A fitted estimator's file."""
     own = own_classes(where, custom)
     told = {name: value for name, value in estimator.get_params(deep=False).items() if name not in NOT_KEPT}
-    if not isinstance(told["random_state"], int | np.integer):
+    if not checks.is_whole(told["random_state"]):
         del told["random_state"]  # None, or a generator, which its run has drawn its seed from
-    progress, classes = estimator._progress, getattr(estimator, "classes_", None)
+    progress, labels = estimator._progress, getattr(estimator, "classes_", None)
     names = getattr(estimator, "feature_names_in_", None)
     record = {
         "class": type(estimator).__name__,
         "arguments": {name: plain(where, name, _value(value), {}, own) for name, value in told.items()},
-        "learned": {name: plain(where, name, getattr(estimator, name), {}, {}) for name in LEARNED},
-        "progress": [progress.t, list(progress.scores), progress.stalled],
+        "n_iter": int(estimator.n_iter_),
+        "loss": plain(where, "loss_", float(estimator.loss_), {}, {}),
+        "t": progress.t,
+        "scores": list(progress.scores),
+        "stalled": progress.stalled,
+        "by_score": progress.by_score,
         "names": None if names is None else names.tolist(),
+        "classes": None,
     }
-    if classes is not None:
-        if classes.dtype.kind not in KINDS or not {type(label) for label in classes.tolist()} <= {
-            bool,
-            int,
-            float,
-            str,
-        }:
-            rule = "must be of booleans, integers, floats or text"
-            raise checks.problem(TypeError, where, "classes_", rule, checks.show(classes))
-        record |= {"classes": [str(classes.dtype), classes.tolist()], "several": estimator._several}
+    if labels is not None:
+        kind = np.array(labels.tolist()).dtype if labels.dtype.kind == "U" else labels.dtype  # as wide as the widest
+        record["classes"] = [str(kind), labels.tolist()]
+        try:
+            _classes(record["classes"], estimator.run_.recipe.network)
+        except Exception as error:
+            rule = "must be booleans, integers, floats or text"
+            raise checks.problem(TypeError, where, "classes_", rule, checks.show(labels)) from error
     store_run(where, path, progress.run, custom, allow_nonfinite=False, estimator=record)
 
 
@@ -50,39 +56,66 @@ def load(where: str, kind: Any, path: Path, custom: Sequence[type]) -> Any:
     """The estimator of that kind in a file."""
     own = own_classes(where, custom)
     run, record = fetch_run(where, path, custom, allow_nonfinite=False, max_bytes=MAX_BYTES)
-    held = record.get("estimator")
+    held, network = record.get("estimator"), run.recipe.network
     if not isinstance(held, dict) or held.get("class") != kind.__name__:
-        rule = f"must hold a {kind.__name__}"
-        raise refusal(where, str(path), rule, str(held.get("class") if isinstance(held, dict) else "a run"))
+        got = checks.show(held.get("class")) if isinstance(held, dict) else "a run"
+        raise refusal(where, str(path), f"must hold a {kind.__name__}", got)
     with making(where, str(path), kind.__name__):
+        counts = [held[name] for name in ("n_iter", "t", "stalled")]
+        loss, scores, names = restored(held["loss"], {}, {}), tuple(held["scores"]), held["names"]
+        fine = held.keys() == HELD and all(map(is_word, counts)) and isinstance(held["by_score"], bool)
+        fine = fine and isinstance(held["scores"], list) and {type(each) for each in (loss, *scores)} == {float}
+        if not fine or network.answers == kind._never or (kind._of_numbers != (held["classes"] is None)):
+            raise TypeError("what it has learned is not of that kind")
         estimator = kind(**{name: _given(restored(value, {}, own)) for name, value in held["arguments"].items()})
-        t, scores, stalled = held["progress"]
-        if held["names"] is not None:
-            estimator.feature_names_in_ = np.array(held["names"], object)
-        if "classes" in held:
-            dtype, labels = held["classes"]
-            if np.dtype(dtype).kind not in KINDS:
-                raise TypeError(f"classes of {dtype}")
-            estimator.classes_, estimator._several = np.array(labels, dtype), bool(held["several"])
-        learned = {name: restored(value, {}, {}) for name, value in held["learned"].items()}
-        estimator.n_features_in_ = learned["n_features_in_"]
-        progress = Progress(run, t, tuple(scores), stalled=stalled)
-        return estimator._fitted(progress, learned["n_iter_"], estimator, learned["loss_"])
+        estimator.n_features_in_ = network.inputs
+        if names is not None:
+            if type(names) is not list or {type(name) for name in names} != {str} or len(names) != network.inputs:
+                raise TypeError("the names of its features are none")
+            estimator.feature_names_in_ = np.array(names, object)
+        if held["classes"] is not None:
+            estimator._know(_classes(held["classes"], network), network)
+        n_iter, t, stalled = counts
+        return estimator._fitted(Progress(run, t, scores, stalled=stalled, by_score=held["by_score"]), n_iter, loss)
+
+
+def _classes(value: Any, network: Network) -> Array:
+    """The classes that are held as their dtype and a list, refused where no network of that kind has them."""
+    dtype, labels = value
+    several = network.answers == "yes or no" and network.outputs > 1
+    counts = {network.outputs} if network.outputs > 1 else {1, 2}
+    if type(dtype) is not str or type(labels) is not list or len(labels) not in counts:
+        raise TypeError(f"{len(labels)} classes for {network.outputs} outputs")
+    if len({type(label) for label in labels}) != 1 or type(labels[0]) not in (bool, int, float, str):
+        raise TypeError("the classes are no plain labels of one type")
+    found = np.array(labels)
+    if dtype == "object":
+        found = found.astype(object) if type(labels[0]) is str else found[:0]
+    elif found.dtype.kind != "U":
+        found = found.astype(dtype)
+    if found.dtype.kind not in KINDS or str(found.dtype) != dtype or found.tolist() != labels:
+        raise TypeError(f"the classes are not of {dtype}")
+    numbered = not several or labels == list(range(len(labels)))
+    if not numbered or any(a >= b for a, b in pairwise(labels)):
+        raise ValueError("the classes are not in order")
+    return found
 
 
 def _value(value: Any) -> Any:
-    """An argument as a plain value: a mapping as its pairs, in a tuple that says so."""
+    """An argument as a plain value: a mapping as its pairs, and a list, in tuples that say so."""
     if isinstance(value, Mapping):
         return ("mapping", *((_value(key), _value(item)) for key, item in value.items()))
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return tuple(_value(item) for item in value)
+        return (*("list",) * isinstance(value, list), *map(_value, value))
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _given(value: Any) -> Any:
     """The argument of which `_value` made this."""
-    if isinstance(value, tuple) and value[:1] == ("mapping",):
+    if not isinstance(value, tuple):
+        return value
+    if value[:1] == ("mapping",):
         return {key: _given(item) for key, item in value[1:]}
-    return tuple(_given(item) for item in value) if isinstance(value, tuple) else value
+    return list(map(_given, value[1:])) if value[:1] == ("list",) else tuple(map(_given, value))

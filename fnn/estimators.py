@@ -160,11 +160,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         """
         where, known = f"{cls.__name__}.from_params", max(network.outputs, 2)
         estimator = super().from_params(network, params)
-        estimator._several = network.answers == "yes or no" and network.outputs > 1
-        estimator.classes_ = np.arange(known) if classes is None else np.asarray(classes)
+        estimator._know(np.arange(known) if classes is None else np.asarray(classes), network)
         if len(estimator.classes_) != known or not np.array_equal(np.unique(estimator.classes_), estimator.classes_):
             raise checks.problem(ValueError, where, "classes", f"must be {known} labels in order", checks.show(classes))
         return estimator
+
+    def _know(self, classes: Array, network: Network) -> None:
+        """Take over what another has learned."""
+        self.classes_, self._several = classes, network.answers == "yes or no" and network.outputs > 1
 
     def _learn(self, y: Array, classes: ArrayLike | None) -> None:
         check_classification_targets(y)
@@ -258,6 +261,10 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
         """The predicted numbers, shape (n,) for one output, else (n, outputs)."""
         outputs = self._outputs(X, "predict")
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def _know(self, classes: Array, network: Network) -> None:
+        """Take over what another has learned."""
+        self.classes_, self._several = classes, network.answers == "yes or no" and network.outputs > 1
 
     def _learn(self, y: Array, classes: ArrayLike | None) -> None:
         pass

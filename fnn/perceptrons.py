@@ -226,7 +226,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         if most and not progress.stopped:
             message = f"{where}: `max_iter`, {most}, was reached before the loss or score stood still."
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
-        return self._fitted(progress, run.epoch - first, given)
+        return self._fitted(progress, run.epoch - first)
 
     def _minimize(self, where: str, given: Any, run: TrainState, data: Dataset) -> Self:
         """L-BFGS on the one vector."""
@@ -236,13 +236,13 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         if found.status:
             message = f"{where}: L-BFGS stopped after {found.nit} iterations and {found.nfev} calls: {found.message}"
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
-        return self._fitted(Progress(run), min(found.nit, given.max_iter), given, float(found.fun))
+        return self._fitted(Progress(run), min(found.nit, given.max_iter), float(found.fun))
 
-    def _fitted(self, progress: Progress, n_iter: int, given: Any, loss: float = math.nan) -> Self:
+    def _fitted(self, progress: Progress, n_iter: int, loss: float = math.nan) -> Self:
         """What scikit-learn calls the fitted attributes, of where the training is."""
         run, scores = progress.run, list(progress.scores)
         self._progress, self.run_ = progress, run
-        self.params_ = run.best if given.early_stopping else run.params
+        self.params_ = run.best if progress.by_score else run.params
         self.t_, self.n_iter_, self.loss_ = progress.t, n_iter, loss
         self.n_layers_, self.n_outputs_ = 1 + len(run.recipe.network.dense), run.recipe.network.outputs
         output = type(run.recipe.network.layers[-1].activation).__name__.lower()
@@ -252,7 +252,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
         if run.history:
             self.loss_curve_ = [estimating.loss_of(record) for record in run.history]
             self.loss_ = self.loss_curve_[-1]
-            self.best_loss_ = None if given.early_stopping else min(self.loss_curve_)
+            self.best_loss_ = None if progress.by_score else min(self.loss_curve_)
             self.validation_scores_ = scores or None
             self.best_validation_score_ = max(scores, default=None)
         return self
@@ -287,7 +287,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has 
             raise checks.problem(ValueError, f"{cls.__name__}.from_params", "network", rule, got)
         estimator = cls(network=network)
         estimator.n_features_in_ = network.inputs
-        return estimator._fitted(Progress(start(network, params=params)), 0, estimator)
+        return estimator._fitted(Progress(start(network, params=params)), 0)
 
     def save(self, path: Path, *, custom: Sequence[type] = ()) -> None:
         """Save the fitted estimator in one file, without pickle: the file of its run, as `fnn.save_run` makes it.

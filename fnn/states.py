@@ -170,7 +170,7 @@ def _is_layout(value: Any) -> bool:
 def run_fault(run: TrainState) -> str:
     """What in a run's numbers no training makes, and going on would stumble over; "" where there is nothing."""
     sizes = [run.epoch, run.batch, run.best_epoch]
-    if not all(_is_word(size) for size in sizes) or run.best_epoch > run.epoch:
+    if not all(is_word(size) for size in sizes) or run.best_epoch > run.epoch:
         return f"epoch, batch and best epoch {checks.show(sizes)}"
     epochs = [each.epoch for each in run.history]
     if len(epochs) != run.epoch or any(type(n) is not int or n != i for i, n in enumerate(epochs, 1)):
@@ -190,12 +190,13 @@ def run_fault(run: TrainState) -> str:
     if not isinstance(optimizer, Descent) or type(optimizer).step is not Descent.step:  # its state is its own affair
         return ""
     model, state = optimizer.init(run.params), run.optimizer_state
-    same = type(state) is type(model) and _is_word(state.step)
+    same = type(state) is type(model) and is_word(state.step)
     for field in attrs.fields(type(model))[1:] if same else ():
         part, like = getattr(state, field.name), getattr(model, field.name)
         same = same and isinstance(part, np.ndarray) and (part.shape, part.dtype) == (like.shape, like.dtype)
     return "" if same else f"{state!r:.200} as the state of {type(optimizer).__name__}"
 
 
-def _is_word(value: object) -> bool:
+def is_word(value: object) -> bool:
+    """Whether the value is an integer from 0 to 2⁶⁴ − 1."""
     return type(value) is int and 0 <= value < 2**64
