@@ -178,7 +178,7 @@ def decision_boundary(network: Network, params: Params, data: Dataset, steps: in
     """
     where = "decision_boundary"
     check_model(where, network, params)
-    if network.inputs != 2 or network.answers == "values" or (network.answers == "yes or no" and network.outputs > 1):
+    if network.inputs != 2 or network.answers == "values" or network.multilabel:
         rule = "must have 2 inputs and answer with classes, or one yes or no"
         got = f"{network.inputs} inputs and {network.outputs} outputs of {network.answers}"
         raise checks.problem(ValueError, where, "network", rule, got)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import attrs
 import numpy as np
 
 from fnn import checks, settings
-from fnn.activations import ActivationName
+from fnn.activations import ActivationName, Softmax
 from fnn.adam import Adam
 from fnn.descent import Optimizer, valid_optimizer
 from fnn.initializers import Uniform
@@ -19,9 +20,13 @@ from fnn.layers import Dense, Layer
 from fnn.losses import Loss
 from fnn.network import Network
 from fnn.optimizers import Momentum
+from fnn.settings import Validator
 
-Rule = Callable[[Any, Any, Any], None]
 HIDDEN: dict[str, ActivationName] = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
+
+
+class InvalidArgument(TypeError, ValueError):  # noqa: N818  # as scikit-learn's InvalidParameterError is both
+    """An argument that is none of what it can be, of whatever type it is."""
 
 
 class Head(NamedTuple):
@@ -35,18 +40,9 @@ class Head(NamedTuple):
 # Validators of single arguments, in the form of `fnn.settings`: they may put a plain value in the place of the given.
 
 
-def rule(validator: Rule) -> dict[str, Rule]:
+def by(validator: Validator) -> dict[str, Validator]:
     """The metadata of an argument that is looked at when an estimator is fitted, and not before."""
     return {"rule": validator}
-
-
-def one_of(*choices: str) -> Rule:
-    """A validator: one of these words."""
-
-    def check(spec: Any, field: Any, value: Any) -> None:
-        checks.choice(type(spec).__name__, field.name, value, choices)
-
-    return check
 
 
 def widths(spec: Any, field: Any, value: Any) -> None:
@@ -58,68 +54,40 @@ def widths(spec: Any, field: Any, value: Any) -> None:
     setattr(spec, field.name, several)
 
 
-def auto_or(validator: Rule) -> Rule:
-    """A validator: "auto", or what `validator` takes."""
-
-    def check(spec: Any, field: Any, value: Any) -> None:
-        if not isinstance(value, str) or value != "auto":
-            validator(spec, field, value)
-
-    return check
-
-
-def integer_or_inf(spec: Any, field: Any, value: Any) -> None:
-    """A validator: an integer of at least 1, or infinity."""
-    if value != math.inf:
-        settings.integer(1)(spec, field, value)
-
-
-def loudness(spec: Any, field: Any, value: Any) -> None:
-    """A validator: True, False or an integer of at least 0."""
-    if not isinstance(value, bool | np.bool_):
-        settings.integer(0)(spec, field, value)
-
-
 def a_network(spec: Any, field: Any, value: Any) -> None:
-    """A validator: None, a network, or its hidden layers."""
-    if isinstance(value, list):
-        setattr(spec, field.name, tuple(value))
-    elif not isinstance(value, Network | tuple | None):
-        spelled = "must be a Network, a tuple of its hidden layers, or None"
-        raise checks.problem(TypeError, type(spec).__name__, field.name, spelled, checks.show(value))
+    """A validator: None, a network, or its hidden layers, without y's own layer."""
+    layers = tuple(value) if isinstance(value, list | tuple) else ()
+    fine = layers != () or isinstance(value, Network | None)
+    fine = fine and all(checks.is_record(each, ("forward",)) for each in layers)
+    fine = fine and not any(isinstance(each.activation, Softmax) for each in layers[-1:])
+    rule, fix = "must be a Network, a tuple of hidden layers, or None", "`(fnn.Dense(64, 'gelu'),)` is one; y ends it."
+    settings.that(rule, lambda _: fine, fix)(spec, field, value)
+    setattr(spec, field.name, layers or value)
 
 
-def class_weights(spec: Any, field: Any, value: Any) -> None:
-    """A validator: None, "balanced", or a weight for each class."""
-    if isinstance(value, tuple):
-        setattr(spec, field.name, list(value))  # as they come out of a file
-    elif not isinstance(value, Mapping | list | None) and (not isinstance(value, str) or value != "balanced"):
-        spelled = "must be 'balanced', a dictionary {class: weight}, a list of these for each label, or None"
-        raise checks.problem(ValueError, type(spec).__name__, field.name, spelled, checks.show(value))
-
-
-def a_pair(spec: Any, field: Any, value: Any) -> None:
-    """A validator: None, or X and y."""
-    if value is not None and (not isinstance(value, tuple | list) or len(value) != 2):
-        raise checks.problem(TypeError, type(spec).__name__, field.name, "must be (X, y) or None", checks.show(value))
-
-
-def a_seed(spec: Any, field: Any, value: Any) -> None:
-    """A validator: None, a seed of NumPy's legacy generator, or that generator."""
-    if value is None or isinstance(value, np.random.RandomState) or value is np.random:
-        return
-    if not checks.is_whole(value) or not 0 <= value < 2**32:
-        spelled = "must be an integer from 0 to 2**32 - 1, a RandomState, or None"
-        raise checks.problem(ValueError, type(spec).__name__, field.name, spelled, checks.show(value))
-
-
-def a_function(spec: Any, field: Any, value: Any) -> None:
-    """A validator: None, or what can be called."""
-    if value is not None and not callable(value):
-        spelled = "must be a function of the state, or None"
-        raise checks.problem(TypeError, type(spec).__name__, field.name, spelled, checks.show(value))
-
-
+OTHERS = "Others go by an optimizer: `optimizer=fnn.AdamW(fnn.Cosine(1e-2, steps=500))`."
+solver = settings.one_of("lbfgs", "sgd", "adam", fix=OTHERS)
+activation = settings.one_of(*HIDDEN, fix="Others go by `network=(fnn.Dense(64, 'gelu'),)`.")
+schedule = settings.one_of("constant", "invscaling", "adaptive", fix=OTHERS)
+batch_size = settings.or_else("auto", settings.integer(1))
+loss = settings.one_of("squared_error", "poisson")
+patience = settings.or_else(math.inf, settings.integer(1))
+verbosity = settings.that(
+    "must be True, False or an integer of at least 0", lambda value: isinstance(value, bool | int) and value >= 0
+)
+weights = settings.that(
+    "must be 'balanced', {class: weight}, a list of such for several labels, or None",
+    lambda value: value == "balanced" if isinstance(value, str) else isinstance(value, Mapping | list | None),
+)
+a_pair = settings.that(
+    "must be (X, y) or None", lambda value: value is None or (isinstance(value, tuple | list) and len(value) == 2)
+)
+a_function = settings.that("must be a function of the state, or None", lambda value: value is None or callable(value))
+a_seed = settings.that(
+    "must be an integer from 0 to 2**32 - 1, a RandomState, or None",
+    lambda value: isinstance(value, np.random.RandomState | None) or (checks.is_whole(value) and 0 <= value < 2**32),
+)
+NOT_OF_LBFGS = ("validation", "progress", "on_epoch")
 an_optimizer = attrs.validators.optional(valid_optimizer)
 OF_NETWORK = ("hidden_layer_sizes", "activation", "alpha")
 OF_OPTIMIZER = (
@@ -133,19 +101,32 @@ def check(estimator: Any) -> Any:
 
     So are those that would be passed over for what `network` or `optimizer` says.
     """
-    given = type(estimator)(**estimator.get_params(deep=False))
+    given = copy(estimator)
     fields = attrs.fields_dict(type(given))
     for field in fields.values():
-        if "rule" in field.metadata:
+        try:
             field.metadata["rule"](given, field, getattr(given, field.name))
+        except (TypeError, ValueError) as error:
+            raise InvalidArgument(str(error)) from None
     whole = isinstance(given.network, Network) and "loss" in fields
     for spec, names in (("network", OF_NETWORK + ("loss",) * whole), ("optimizer", OF_OPTIMIZER)):
         for name in names if getattr(given, spec) is not None else ():
-            value = getattr(estimator, name)
-            if value is not fields[name].default and value != fields[name].default:
-                spelled, fix = f"must be left out where `{spec}` is given", f"The {spec} says it."
-                raise checks.problem(ValueError, type(given).__name__, name, spelled, checks.show(value), fix)
+            _unless(given, fields[name], f"must be left out where `{spec}` is given", f"The {spec} says it.")
+    for name in NOT_OF_LBFGS if uses(given, "lbfgs") else ():
+        _unless(given, fields[name], "must be left out where `solver` is 'lbfgs'", "It has no epochs.")
     return given
+
+
+def _unless(given: Any, field: Any, spelled: str, fix: str) -> None:
+    """Refuse an argument that would be passed over, unless it is the default."""
+    value = getattr(given, field.name)
+    if value is not field.default and value != field.default:
+        raise checks.problem(ValueError, type(given).__name__, field.name, spelled, checks.show(value), fix)
+
+
+def uses(given: Any, solver: str) -> bool:
+    """Whether the arguments say that solver, and no optimizer in its place."""
+    return given.optimizer is None and bool(given.solver == solver)
 
 
 def network_of(given: Any, inputs: int, head: Head) -> Network:
@@ -153,10 +134,7 @@ def network_of(given: Any, inputs: int, head: Head) -> Network:
     if isinstance(given.network, Network):
         network: Network = given.network
         if network.outputs != head.units:
-            spelled, fix = (
-                f"must have {head.units} outputs for this y",
-                "Its hidden layers alone would get what y needs.",
-            )
+            spelled, fix = f"must have {head.units} outputs for this y", "Its hidden layers alone get what y needs."
             raise checks.problem(ValueError, type(given).__name__, "network", spelled, str(network.outputs), fix)
         return network
     if given.network is not None:
@@ -175,9 +153,7 @@ def network_of(given: Any, inputs: int, head: Head) -> Network:
 
 def optimizer_of(given: Any) -> Optimizer:
     """The optimizer that the arguments say, at its first rate."""
-    if given.optimizer is not None:
-        optimizer: Optimizer = given.optimizer
-        return optimizer
-    if given.solver == "sgd":
-        return Momentum(given.learning_rate_init, given.momentum, given.nesterovs_momentum)
-    return Adam(given.learning_rate_init, given.beta_1, given.beta_2, given.epsilon, corrected_epsilon=False)
+    adam = Adam(given.learning_rate_init, given.beta_1, given.beta_2, given.epsilon, corrected_epsilon=False)
+    momentum = Momentum(given.learning_rate_init, given.momentum, given.nesterovs_momentum)
+    optimizer: Optimizer = given.optimizer or (momentum if given.solver == "sgd" else adam)
+    return optimizer

@@ -139,13 +139,13 @@ def label_loss(s: Matrix, log_sum: Vector, y: Indices) -> float:
     return total
 
 
-def minus_size(z: Matrix, s: OutMatrix) -> None:
+def neg_abs(z: Matrix, s: OutMatrix) -> None:
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             s[i, j] = -abs(z[i, j])
 
 
-def yes_rows(z: Matrix, logs: Matrix, y: Matrix, over: Number, out: OutVector) -> None:
+def binary_rows(z: Matrix, logs: Matrix, y: Matrix, over: Number, out: OutVector) -> None:
     zero, one = z.dtype.type(0), z.dtype.type(1)
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
@@ -156,7 +156,7 @@ def yes_rows(z: Matrix, logs: Matrix, y: Matrix, over: Number, out: OutVector) -
         out[i] /= over
 
 
-def yes_head(z: Matrix, e: Matrix, y: Matrix, over: Number, share: Number, dz: OutMatrix) -> int:
+def binary_head(z: Matrix, e: Matrix, y: Matrix, over: Number, share: Number, dz: OutMatrix) -> int:
     zero, half, one, right = z.dtype.type(0), z.dtype.type(0.5), z.dtype.type(1), 0
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
@@ -167,7 +167,7 @@ def yes_head(z: Matrix, e: Matrix, y: Matrix, over: Number, share: Number, dz: O
     return right
 
 
-def yes_loss(z: Matrix, logs: Matrix, y: Matrix, over: Number) -> float:
+def binary_loss(z: Matrix, logs: Matrix, y: Matrix, over: Number) -> float:
     zero, one, total = z.dtype.type(0), z.dtype.type(1), 0.0
     for i in range(z.shape[0]):
         row = zero
@@ -180,7 +180,7 @@ def yes_loss(z: Matrix, logs: Matrix, y: Matrix, over: Number) -> float:
     return total
 
 
-def square_rows(a: Matrix, y: Matrix, over: Number, out: OutVector) -> None:
+def squared_rows(a: Matrix, y: Matrix, over: Number, out: OutVector) -> None:
     for i in range(a.shape[0]):
         out[i] = 0
         for j in range(a.shape[1]):
@@ -188,7 +188,7 @@ def square_rows(a: Matrix, y: Matrix, over: Number, out: OutVector) -> None:
         out[i] /= over
 
 
-def square_head(a: Matrix, y: Matrix, over: Number, share: Number, dz: OutMatrix) -> float:
+def squared_head(a: Matrix, y: Matrix, over: Number, share: Number, dz: OutMatrix) -> float:
     zero, two, total = a.dtype.type(0), a.dtype.type(2), 0.0
     for i in range(a.shape[0]):
         row = zero

@@ -119,7 +119,7 @@ class BinaryCrossEntropy(Spec):
 
     targets: ClassVar[Targets] = "shares"
     after: ClassVar[type[Any]] = Sigmoid
-    head: ClassVar[str] = "yes"
+    head: ClassVar[str] = "binary"
 
     def over(self, outputs: int) -> int:
         return 1 if self.summed else outputs
@@ -137,13 +137,13 @@ class BinaryCrossEntropy(Spec):
         return self._share(no - yes)
 
     def rows_from_logits(self, z: Floats, y: Array) -> Floats:
-        return kernels.yes_rows(z, np.log1p(np.exp(kernels.minus_size(z))), y, self.over(z.shape[1]))
+        return kernels.binary_rows(z, np.log1p(np.exp(kernels.neg_abs(z))), y, self.over(z.shape[1]))
 
     def mean_from_logits(self, z: Floats, y: Array) -> tuple[Floats, float, Floats, float]:
         """At once: the sigmoid, the mean loss, its derivative by z, and how many are right, an output a share each."""
-        over, e = self.over(z.shape[1]), np.exp(kernels.minus_size(z))
-        dz, right = kernels.yes_head(z, e, y, over, 1 / len(z))
-        return Sigmoid().value(z), kernels.yes_loss(z, np.log1p(e), y, over) / len(z), dz, right / z.shape[1]
+        over, e = self.over(z.shape[1]), np.exp(kernels.neg_abs(z))
+        dz, right = kernels.binary_head(z, e, y, over, 1 / len(z))
+        return Sigmoid().value(z), kernels.binary_loss(z, np.log1p(e), y, over) / len(z), dz, right / z.shape[1]
 
     def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
         return self._share(a * (1 - y) - Sigmoid().value(-z) * y)  # a − y, also where a is near 1

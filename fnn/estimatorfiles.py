@@ -10,7 +10,7 @@ import numpy as np
 
 from fnn import checks
 from fnn.arrays import Array
-from fnn.estimating import Progress
+from fnn.estimating import Classes, Progress, best_of
 from fnn.files import Path, fetch_run, making, store_run
 from fnn.network import Network
 from fnn.states import is_word, own_classes, plain, restored
@@ -18,7 +18,8 @@ from fnn.tensorfile import MAX_BYTES, refusal
 
 NOT_KEPT = ("validation", "on_epoch")  # data, and what is no value
 HELD = {"class", "arguments", "n_iter", "loss", "t", "scores", "stalled", "by_score", "names", "classes"}
-KINDS = "biufUO"  # of the dtypes of classes
+FIX = "`fnn.load_run` reads it; `from_params` makes an estimator of its network and `.best`."
+KINDS = "biufU"  # of the dtypes of classes
 
 
 def save(where: str, estimator: Any, path: Path, custom: Sequence[type]) -> None:
@@ -39,17 +40,16 @@ def save(where: str, estimator: Any, path: Path, custom: Sequence[type]) -> None
         "stalled": progress.stalled,
         "by_score": progress.by_score,
         "names": None if names is None else names.tolist(),
-        "classes": None,
+        "classes": None if labels is None else [_dtype(where, labels), labels.tolist()],
     }
-    if labels is not None:
-        kind = np.array(labels.tolist()).dtype if labels.dtype.kind == "U" else labels.dtype  # as wide as the widest
-        record["classes"] = [str(kind), labels.tolist()]
-        try:
-            _classes(record["classes"], estimator.run_.recipe.network)
-        except Exception as error:
-            rule = "must be booleans, integers, floats or text"
-            raise checks.problem(TypeError, where, "classes_", rule, checks.show(labels)) from error
     store_run(where, path, progress.run, custom, allow_nonfinite=False, estimator=record)
+
+
+def _dtype(where: str, labels: Array) -> str:
+    if labels.dtype.kind not in KINDS:
+        rule = "must be booleans, integers, floats or text"
+        raise checks.problem(TypeError, where, "classes_", rule, checks.show(labels))
+    return str(np.array(labels.tolist()).dtype if labels.dtype.kind == "U" else labels.dtype)  # as wide as the widest
 
 
 def load(where: str, kind: Any, path: Path, custom: Sequence[type]) -> Any:
@@ -59,43 +59,41 @@ def load(where: str, kind: Any, path: Path, custom: Sequence[type]) -> Any:
     held, network = record.get("estimator"), run.recipe.network
     if not isinstance(held, dict) or held.get("class") != kind.__name__:
         got = checks.show(held.get("class")) if isinstance(held, dict) else "a run"
-        raise refusal(where, str(path), f"must hold a {kind.__name__}", got)
+        raise refusal(where, str(path), f"must hold a {kind.__name__}", got, FIX)
     with making(where, str(path), kind.__name__):
-        counts = [held[name] for name in ("n_iter", "t", "stalled")]
+        n_iter, t, stalled = counts = [held[name] for name in ("n_iter", "t", "stalled")]
         loss, scores, names = restored(held["loss"], {}, {}), tuple(held["scores"]), held["names"]
         fine = held.keys() == HELD and all(map(is_word, counts)) and isinstance(held["by_score"], bool)
         fine = fine and isinstance(held["scores"], list) and {type(each) for each in (loss, *scores)} == {float}
+        fine = fine and (names is None or _are_names(names, network.inputs))
         if not fine or network.answers == kind._never or (kind._of_numbers != (held["classes"] is None)):
             raise TypeError("what it has learned is not of that kind")
         estimator = kind(**{name: _given(restored(value, {}, own)) for name, value in held["arguments"].items()})
         estimator.n_features_in_ = network.inputs
         if names is not None:
-            if type(names) is not list or {type(name) for name in names} != {str} or len(names) != network.inputs:
-                raise TypeError("the names of its features are none")
             estimator.feature_names_in_ = np.array(names, object)
-        if held["classes"] is not None:
-            estimator._know(_classes(held["classes"], network), network)
-        n_iter, t, stalled = counts
-        return estimator._fitted(Progress(run, t, scores, stalled=stalled, by_score=held["by_score"]), n_iter, loss)
+        known = None if held["classes"] is None else Classes(_labels(held["classes"], network), network.multilabel)
+        best = best_of(run, scores, by_score=held["by_score"])
+        progress = Progress(run, t, scores, best, stalled, by_score=held["by_score"])
+        return estimator._fitted(progress, n_iter, known, loss)
 
 
-def _classes(value: Any, network: Network) -> Array:
+def _are_names(value: Any, count: int) -> bool:
+    return type(value) is list and len(value) == count and {type(name) for name in value} == {str}
+
+
+def _labels(value: Any, network: Network) -> Array:
     """The classes that are held as their dtype and a list, refused where no network of that kind has them."""
     dtype, labels = value
-    several = network.answers == "yes or no" and network.outputs > 1
     counts = {network.outputs} if network.outputs > 1 else {1, 2}
     if type(dtype) is not str or type(labels) is not list or len(labels) not in counts:
         raise TypeError(f"{len(labels)} classes for {network.outputs} outputs")
     if len({type(label) for label in labels}) != 1 or type(labels[0]) not in (bool, int, float, str):
         raise TypeError("the classes are no plain labels of one type")
-    found = np.array(labels)
-    if dtype == "object":
-        found = found.astype(object) if type(labels[0]) is str else found[:0]
-    elif found.dtype.kind != "U":
-        found = found.astype(dtype)
+    found = np.array(labels, None if dtype[1:2] == "U" else dtype)  # a text is as wide as the widest
     if found.dtype.kind not in KINDS or str(found.dtype) != dtype or found.tolist() != labels:
         raise TypeError(f"the classes are not of {dtype}")
-    numbered = not several or labels == list(range(len(labels)))
+    numbered = not network.multilabel or labels == list(range(len(labels)))
     if not numbered or any(a >= b for a, b in pairwise(labels)):
         raise ValueError("the classes are not in order")
     return found
@@ -105,10 +103,8 @@ def _value(value: Any) -> Any:
     """An argument as a plain value: a mapping as its pairs, and a list, in tuples that say so."""
     if isinstance(value, Mapping):
         return ("mapping", *((_value(key), _value(item)) for key, item in value.items()))
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return (*("list",) * isinstance(value, list), *map(_value, value))
+    if isinstance(value, list | tuple | range | np.ndarray):
+        return (*("list",) * (not isinstance(value, tuple)), *map(_value, value))
     return value.item() if isinstance(value, np.generic) else value
 
 

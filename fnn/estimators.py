@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import compute_sample_weight
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fnn import arguments, checks
-from fnn.arguments import Head, rule
+from fnn.arguments import Head, by
 from fnn.arrays import Array, Floats, Rows
 from fnn.dataset import Dataset
 from fnn.entropies import BinaryCrossEntropy, CrossEntropy
+from fnn.estimating import Classes
 from fnn.losses import Poisson, SquaredError
 from fnn.network import Network
 from fnn.params import Params
-from fnn.perceptrons import Perceptron, is_stochastic
+from fnn.perceptrons import Perceptron, by_epochs
 from fnn.scores import accuracy, r2
 
 HiddenActivation = Literal["identity", "logistic", "tanh", "relu"]
@@ -38,8 +38,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
 
     Its objective is Σ w·l / Σ w + ½ alpha Σ W² / Σ w, over the rows of a batch and the weights W of the layers: l is
     cross-entropy after softmax; for two classes and for labels binary cross-entropy after the logistic function, the
-    sum over the labels. The arguments of `sklearn.neural_network.MLPClassifier` (version 1.9) mean what they mean
-    there, from the same first parameters to the same numbers; the last six are fnn's. They are looked at by `fit`.
+    sum over the labels. (That of a whole `network` is its own.) The arguments of scikit-learn's MLPClassifier (1.9)
+    mean what they mean there, but for random_state, warm_start and weights, of which README says what is other and
+    why; the last six are fnn's. `fit` looks at them.
 
     Args:
         hidden_layer_sizes: the units of each hidden layer, at least 1 each; an integer is one layer.
@@ -54,7 +55,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         max_iter: the most epochs, or iterations of "lbfgs".
         shuffle: whether each epoch takes the rows in another order.
         random_state: of the first parameters, the shuffles and the split; an integer for the same bits again.
-        tol: by how much a loss, or a validation score, has to be better than the best to count as progress.
+        tol: by how much a loss, or a validation score, has to be better than the best to count as progress; of
+            "lbfgs", no number of the gradient is larger at the end.
         verbose: whether to print each epoch's loss.
         warm_start: whether `fit` goes on where the last one ended, with the optimizer's state and new shuffles; after
             early stopping too from the last parameters, while the best are kept.
@@ -64,24 +66,27 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         validation_fraction: the share of the rows that are held out for it, in [0, 1), stratified but for labels.
         beta_1, beta_2: of "adam", in [0, 1).
         epsilon: of "adam", above 0, added to √v (`fnn.Adam(corrected_epsilon=False)`).
-        n_iter_no_change: more epochs than these without progress end the training; at least 1, or infinity.
-        max_fun: of "lbfgs", the most evaluations.
+        n_iter_no_change: the training ends after more epochs in a row without progress; at least 1, or infinity.
+        max_fun: of "lbfgs", how often the loss is computed at most.
         network: a `fnn.Network`, or a tuple of its hidden layers, to which X gives the width and y the last layer;
             instead of hidden_layer_sizes, activation and alpha.
-        optimizer: any of fnn's, with its schedule and clipping, or one's own; instead of solver and its kin.
-        validation: (X, y) for the scores, instead of a part of the rows; without `early_stopping` they are only kept.
+        optimizer: any of fnn's, with its schedule (of steps, max_iter · ⌈n / batch_size⌉ in all) and clipping, or one's
+            own; instead of solver, learning_rate, …, epsilon. A search goes over whole ones.
+        validation: (X, y) for the scores, as it comes out of a pipeline's other steps, instead of a part of the rows;
+            without `early_stopping` they are only kept. Not of "lbfgs", like the next two.
         progress: whether to show a bar on stderr.
-        on_epoch: called with the `fnn.TrainState` after each epoch.
-        class_weight: {class: weight}, a list of such for several labels, or "balanced", by which all classes weigh
-            the same.
+        on_epoch: called with the `fnn.TrainState` after each epoch; a KeyboardInterrupt ends the training there.
+        class_weight: {class: weight}, 1 for the others, a list of such for several labels, or "balanced", by which all
+            classes weigh the same.
 
     Attributes:
-        run_: the `fnn.TrainState`, from which `fnn.fit`, `fnn.diagnose`, `fnn.plots.history`, … go on.
-        params_: the `fnn.Params` that predictions are made by.
+        run_: the `fnn.TrainState`, from which functions go on: `fnn.fit(model.network_, data, state=model.run_,
+            epochs=5)`, `fnn.diagnose`, `plots.history`; their labels are `np.searchsorted(model.classes_, y)`.
+        network_, params_: the `fnn.Network`, and the `fnn.Params` that predictions are made by.
         classes_: the labels, sorted; for several 0, 1, ….
         coefs_, intercepts_: the weights (inputs, units) and biases of each layer; views, read-only.
         loss_, loss_curve_, best_loss_: of the last epoch, each and the best, with penalties; best_loss_ is None with
-            early stopping, and of "lbfgs" there is loss_ alone.
+            early stopping, and of "lbfgs", which has no loss_curve_.
         validation_scores_, best_validation_score_: the accuracy after each epoch, and the best; else None.
         n_iter_, t_: the epochs of the last fit, and the rows seen in all.
         n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_: as in scikit-learn.
@@ -94,14 +99,15 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
     0.99
     """
 
-    hidden_layer_sizes: int | Sequence[int] = attrs.field(default=(100,), metadata=rule(arguments.widths))
-    activation: HiddenActivation = attrs.field(default="relu", metadata=rule(arguments.one_of(*arguments.HIDDEN)))
-    class_weight: ClassWeight | None = attrs.field(default=None, kw_only=True, metadata=rule(arguments.class_weights))
+    hidden_layer_sizes: int | Sequence[int] = attrs.field(default=(100,), metadata=by(arguments.widths))
+    activation: HiddenActivation = attrs.field(default="relu", metadata=by(arguments.activation))
+    class_weight: ClassWeight | None = attrs.field(default=None, kw_only=True, metadata=by(arguments.weights))
 
     _of_numbers: ClassVar[bool] = False
     _never: ClassVar[str] = "values"
+    loss: ClassVar[str] = "log_loss"
 
-    @available_if(is_stochastic)  # type: ignore[untyped-decorator]
+    @by_epochs  # type: ignore[untyped-decorator]
     def partial_fit(
         self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None, classes: ArrayLike | None = None
     ) -> Self:
@@ -117,9 +123,6 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
             TypeError, ValueError: as `fit`; for `early_stopping`, which one epoch cannot; for other classes.
         """
         where, begun = f"{type(self).__name__}.partial_fit", hasattr(self, "run_")
-        if self.class_weight == "balanced":
-            fix = "Give the weight of each class, which some of the rows do not tell."
-            raise checks.problem(ValueError, where, "class_weight", "must not be 'balanced'", "'balanced'", fix)
         if not begun and classes is None:
             raise checks.problem(ValueError, where, "classes", "must be given in the first call", "None")
         if begun and classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
@@ -130,7 +133,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
     def predict(self, X: Rows) -> Array:
         """The class of each row, shape (n,); for several labels 1 or 0 each, shape (n, labels)."""
         p = self._outputs(X, "predict")
-        if self._several:
+        if self._known.several:
             return (p > 0.5).astype(np.int64)
         index = (p[:, 0] > 0.5).astype(np.intp) if p.shape[1] == 1 else p.argmax(axis=1)
         found: Array = self.classes_.take(index, mode="clip")  # where there is but one class
@@ -139,7 +142,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
     def predict_proba(self, X: Rows) -> Floats:
         """The probability of each class, shape (n, classes); for several labels that of each one's yes."""
         p = self._outputs(X, "predict_proba")
-        return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 and not self._several else p
+        return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
 
     def predict_log_proba(self, X: Rows) -> Floats:
         """The natural logarithm of `predict_proba`."""
@@ -158,65 +161,66 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         Raises:
             TypeError, ValueError: for params of another network, or classes that are not as many as it knows.
         """
-        where, known = f"{cls.__name__}.from_params", max(network.outputs, 2)
         estimator = super().from_params(network, params)
-        estimator._know(np.arange(known) if classes is None else np.asarray(classes), network)
-        if len(estimator.classes_) != known or not np.array_equal(np.unique(estimator.classes_), estimator.classes_):
-            raise checks.problem(ValueError, where, "classes", f"must be {known} labels in order", checks.show(classes))
-        return estimator
+        count = max(network.outputs, 2)
+        labels = np.arange(count) if classes is None else np.asarray(classes)
+        if len(labels) != count or not np.array_equal(np.unique(labels), labels):
+            rule = f"must be {count} labels, each above the one before"
+            raise checks.problem(ValueError, f"{cls.__name__}.from_params", "classes", rule, checks.show(classes))
+        return estimator._fitted(estimator._progress, 0, Classes(labels, network.multilabel))
 
-    def _know(self, classes: Array, network: Network) -> None:
-        """Take over what another has learned."""
-        self.classes_, self._several = classes, network.answers == "yes or no" and network.outputs > 1
-
-    def _learn(self, y: Array, classes: ArrayLike | None) -> None:
+    def _learned(self, where: str, y: Array, classes: ArrayLike | None) -> Classes:
         check_classification_targets(y)
         kind = type_of_target(y)
         if kind == "multiclass-multioutput":
             rule, fix = "must be labels, or 1 and 0 in columns", "MultiOutputClassifier takes the columns one by one."
-            raise checks.problem(ValueError, type(self).__name__, "y", rule, checks.show(y), fix)
-        self._several = kind.startswith("multilabel")
-        if self._several:
-            self.classes_ = np.arange(y.shape[1])
-        else:
-            self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+            raise checks.problem(ValueError, where, "y", rule, checks.show(y), fix)
+        if kind.startswith("multilabel"):
+            return Classes(np.arange(y.shape[1]), several=True)
+        return Classes(unique_labels(y if classes is None else np.asarray(classes)), several=False)
 
-    def _targets(self, where: str, y: Array, *, again: bool) -> Array:
-        known = self.classes_
-        if self._several or y.ndim == 2:
-            if not self._several or y.shape != (len(y), len(known)):
-                rule = f"must be of shape (n, {len(known)})" if self._several else "must be labels, of shape (n,)"
-                raise checks.problem(ValueError, where, "y", f"{rule}, as before", str(y.shape))
+    def _targets(self, where: str, y: Array, known: Classes, *, again: bool) -> Array:
+        shape = (len(y), len(known.labels)) if known.several else (len(y),)
+        if y.shape != shape:
+            raise checks.problem(ValueError, where, "y", f"must have shape {shape}, as before", str(y.shape))
+        if known.several:
             return y.astype(np.int64)
-        seen, which = np.unique(y, return_inverse=True)
-        strange = [label for label in seen.tolist() if label not in known.tolist()]
-        if strange or (again and len(seen) < len(known)):
-            rule = f"must have {'all' if again else 'only'} of the classes of before, {known.tolist()}"
+        (seen, which), labels = np.unique(y, return_inverse=True), known.labels.tolist()
+        if not set(labels).issuperset(seen.tolist()) or (again and len(seen) < len(labels)):
+            rule = f"must have {'just' if again else 'no others than'} the classes of before, {labels}"
             raise checks.problem(ValueError, where, "y", rule, checks.show(seen.tolist()))
-        index: Array = np.searchsorted(known, seen)[which]
+        index: Array = np.searchsorted(known.labels, seen.astype(known.labels.dtype))[which]
         return index
 
-    def _head(self, where: str, targets: Array, given: Any) -> Head:
-        several, count, whole = self._several, len(self.classes_), given.network
-        answers = whole.answers if isinstance(whole, Network) else None
-        if answers == "values" or (answers == "classes" and several):
-            rule = f"must end with {'sigmoid' if several else 'softmax or sigmoid'} for this y"
-            raise checks.problem(ValueError, where, "network", rule, repr(whole.layers[-1]))
+    def _head(self, where: str, targets: Array, known: Classes, given: Any) -> Head:
+        several, count = known.several, len(known.labels)
+        is_classes = isinstance(given.network, Network) and given.network.answers == "classes"
+        if is_classes and several:
+            got = repr(given.network.layers[-1])
+            raise checks.problem(ValueError, where, "network", "must end with sigmoid for several labels", got)
         if several:
-            return Head(count, "sigmoid", BinaryCrossEntropy(summed=count > 1))
-        if count > 2 or answers == "classes":
+            return Head(count, "sigmoid", BinaryCrossEntropy(summed=True))
+        if count > 2 or is_classes:
             return Head(count, "softmax", CrossEntropy())
         return Head(1, "sigmoid", BinaryCrossEntropy())
 
-    def _weights(self, y: Array, w: Array | None) -> Array | None:
-        if self.class_weight is None:
+    def _weights(self, where: str, y: Array, known: Classes, w: Array | None) -> Array | None:
+        given = self.class_weight
+        if given is None:
             return w
-        of_class: Array = compute_sample_weight(self.class_weight, y)
-        return of_class if w is None else of_class * w
+        if isinstance(given, Mapping) and not known.several:
+            labels = known.labels.tolist()
+            if strange := [label for label in given if label not in labels]:
+                rule = f"must have the classes of y as its keys, {labels}"
+                raise checks.problem(ValueError, where, "class_weight", rule, checks.show(strange))
+            of_class: Array = np.array([given.get(label, 1.0) for label in labels])[np.searchsorted(labels, y)]
+        else:
+            of_class = compute_sample_weight(given, y)
+        return checks.weights(where, of_class if w is None else of_class * w, len(y))
 
     def _worth(self, outputs: Floats, held: Dataset) -> float:
         y, w = held.take()[1:]
-        if self._several:
+        if y.ndim == 2:
             return accuracy(((outputs > 0.5) == y).all(axis=1), np.ones(len(y), bool), w)
         return accuracy(y, outputs[:, 0] > 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1), w)
 
@@ -231,7 +235,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
     """A multi-layer perceptron for numbers: scikit-learn's, over fnn's functions.
 
     As `MLPClassifier`, with another head: l is half the sum over outputs of (a − y)², or after the exponential half the
-    Poisson deviance, the sum over outputs of a − y + y ln(y / a), for which y is at least 0. Scores are r².
+    Poisson deviance, the sum over outputs of a − y + y ln(y / a), for which y is at least 0. Scores are r². The squared
+    errors of several outputs are reported as their mean over outputs, as in scikit-learn.
 
     Args:
         loss: "squared_error" or "poisson".
@@ -248,11 +253,9 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
     1.0
     """
 
-    loss: Literal["squared_error", "poisson"] = attrs.field(
-        default="squared_error", metadata=rule(arguments.one_of("squared_error", "poisson"))
-    )
-    hidden_layer_sizes: int | Sequence[int] = attrs.field(default=(100,), metadata=rule(arguments.widths))
-    activation: HiddenActivation = attrs.field(default="relu", metadata=rule(arguments.one_of(*arguments.HIDDEN)))
+    loss: Literal["squared_error", "poisson"] = attrs.field(default="squared_error", metadata=by(arguments.loss))
+    hidden_layer_sizes: int | Sequence[int] = attrs.field(default=(100,), metadata=by(arguments.widths))
+    activation: HiddenActivation = attrs.field(default="relu", metadata=by(arguments.activation))
 
     _of_numbers: ClassVar[bool] = True
     _never: ClassVar[str] = "classes"
@@ -262,29 +265,10 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
         outputs = self._outputs(X, "predict")
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
-    def _know(self, classes: Array, network: Network) -> None:
-        """Take over what another has learned."""
-        self.classes_, self._several = classes, network.answers == "yes or no" and network.outputs > 1
-
-    def _learn(self, y: Array, classes: ArrayLike | None) -> None:
-        pass
-
-    def _targets(self, where: str, y: Array, *, again: bool) -> Array:
-        return y
-
-    def _head(self, where: str, targets: Array, given: Any) -> Head:
+    def _head(self, where: str, targets: Array, known: None, given: Any) -> Head:
         units = 1 if targets.ndim == 1 else targets.shape[1]
         return Head(units, "exp", Poisson()) if given.loss == "poisson" else Head(units, "identity", SquaredError())
-
-    def _weights(self, y: Array, w: Array | None) -> Array | None:
-        return w
 
     def _worth(self, outputs: Floats, held: Dataset) -> float:
         y, w = held.take()[1:]
         return r2(y.reshape(outputs.shape), outputs, w)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.target_tags.positive_only = self.loss == "poisson"
-        return tags

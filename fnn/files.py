@@ -29,6 +29,8 @@ FIELDS = {  # of the record in a file's metadata
     | {"best_epoch", "history", "stopped"},
 }
 
+OPTIONAL = {"model": set[str](), "run": {"estimator"}}  # what `store_run` may be told besides
+
 
 def save(
     path: Path, network: Network, params: Params, *, custom: Sequence[type] = (), allow_nonfinite: bool = False
@@ -270,10 +272,10 @@ def _load(
     """What is in a file, after all that can be checked before it is made a network or a run."""
     tensors, record = recordfile.fetch(where, path, max_bytes)
     if record.get("kind") != kind:
-        fixes = {"run": "Read it by `load_run`; it has `.params` and `.best`.", "model": "Read it by `load`."}
+        fixes = {"run": "Read it by `fnn.load_run`; it has `.params` and `.best`.", "model": "Read it by `fnn.load`."}
         fix = fixes.get(str(record.get("kind")), "")
         raise refusal(where, path, f"must hold a {kind}", checks.show(record.get("kind")), fix)
-    if record.keys() - {"estimator"} != FIELDS[kind] or record["dtype"] not in ("float32", "float64"):
+    if record.keys() - OPTIONAL[kind] != FIELDS[kind] or record["dtype"] not in ("float32", "float64"):
         rule = f"must have a record of {', '.join(sorted(FIELDS[kind]))}, and a dtype of floats"
         raise refusal(where, path, rule, checks.show(record))
     missing, fix = _missing(record, own)

@@ -85,7 +85,7 @@ def of_targets(network: Network, data: Dataset) -> Iterator[Finding]:
     """What may be wrong with the targets."""
     y = data.y if data.rows is None else data.y[data.rows]
     one_hot, classes = y.ndim == 2 and y.shape[1] > 1, max(2, network.outputs)
-    if network.answers == "values" or (network.answers == "yes or no" and network.outputs > 1):
+    if network.answers == "values" or network.multilabel:
         return  # numbers; or several questions, each with its yes or no
     if one_hot and not (((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all()):
         return

@@ -210,43 +210,43 @@ def squares(a: Floats) -> float:
     return float(_run("total", wide.dtype, wide))
 
 
-def minus_size(z: Floats) -> Floats:
+def neg_abs(z: Floats) -> Floats:
     """−|z|."""
     s = empty(z.shape, z.dtype)
-    _run("minus_size", z.dtype, z, s)
+    _run("neg_abs", z.dtype, z, s)
     return s
 
 
-def yes_rows(z: Floats, logs: Floats, y: Floats, over: int) -> Floats:
+def binary_rows(z: Floats, logs: Floats, y: Floats, over: int) -> Floats:
     """The row's sum of max(z, 0) · (1 − y) + max(−z, 0) · y + logs, over `over`."""
     out = np.empty(len(z), z.dtype)
-    _run("yes_rows", z.dtype, z, logs, y, z.dtype.type(over), out)
+    _run("binary_rows", z.dtype, z, logs, y, z.dtype.type(over), out)
     return out
 
 
-def yes_head(z: Floats, e: Floats, y: Floats, over: int, share: float) -> tuple[Floats, int]:
+def binary_head(z: Floats, e: Floats, y: Floats, over: int, share: float) -> tuple[Floats, int]:
     """(a − y) / over · share, where a is the sigmoid of z and e is exp(−|z|), and how many of a are right."""
     dz = empty(z.shape, z.dtype)
-    right = _run("yes_head", z.dtype, z, e, y, z.dtype.type(over), z.dtype.type(share), dz)
+    right = _run("binary_head", z.dtype, z, e, y, z.dtype.type(over), z.dtype.type(share), dz)
     return dz, int(right)
 
 
-def yes_loss(z: Floats, logs: Floats, y: Floats, over: int) -> float:
-    """The sum of `yes_rows`, added in float64."""
-    return float(_run("yes_loss", z.dtype, z, logs, y, z.dtype.type(over)))
+def binary_loss(z: Floats, logs: Floats, y: Floats, over: int) -> float:
+    """The sum of `binary_rows`, added in float64."""
+    return float(_run("binary_loss", z.dtype, z, logs, y, z.dtype.type(over)))
 
 
-def square_rows(a: Floats, y: Floats, over: int) -> Floats:
+def squared_rows(a: Floats, y: Floats, over: int) -> Floats:
     """The row's sum of (a − y)², over `over`."""
     out = np.empty(len(a), a.dtype)
-    _run("square_rows", a.dtype, a, y, a.dtype.type(over), out)
+    _run("squared_rows", a.dtype, a, y, a.dtype.type(over), out)
     return out
 
 
-def square_head(a: Floats, y: Floats, over: int, share: float) -> tuple[float, Floats]:
-    """The sum of `square_rows`, added in float64, and 2 · (a − y) / over · share."""
+def squared_head(a: Floats, y: Floats, over: int, share: float) -> tuple[float, Floats]:
+    """The sum of `squared_rows`, added in float64, and 2 · (a − y) / over · share."""
     dz = empty(a.shape, a.dtype)
-    value = _run("square_head", a.dtype, a, y, a.dtype.type(over), a.dtype.type(share), dz)
+    value = _run("squared_head", a.dtype, a, y, a.dtype.type(over), a.dtype.type(share), dz)
     return float(value), dz
 
 

@@ -85,28 +85,16 @@ def fit_lbfgs(
     >>> run.params.vector.round(4), run.stopped
     (array([2., 1.]), 'converged')
     """
-    from scipy.optimize import minimize
-
-    params = _checked(network, data, validation, seed, params)
+    first = _checked(network, data, validation, seed, params)
     checks.count("fit_lbfgs", "iterations", iterations, 1)
     tolerance = checks.number("fit_lbfgs", "tolerance", tolerance, "finite number above 0", lambda value: value > 0)
-    first = params
-
-    def at(vector: Floats) -> Params:
-        return Params(network.layout, vector.astype(first.dtype), first.running)
-
-    def function(vector: Floats) -> tuple[float, Floats]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return objective(network, at(vector), data)
-
-    if not math.isfinite(function(params.vector)[0]):
-        raise FloatingPointError("fit_lbfgs: the loss is not finite at the first parameters. Scale x by `input_scale`.")
     history: list[EpochRecord] = []
-    best, best_epoch, lowest = params, 0, math.inf
+    params = best = first
+    best_epoch, lowest = 0, math.inf
 
     def after_iteration(vector: Floats) -> None:
         nonlocal params, best, best_epoch, lowest
-        reached = at(vector)
+        reached = _at(first, vector)
         history.append(_record(network, reached, data, validation, len(history) + 1))
         params = reached
         value = history[-1].val_loss
@@ -114,10 +102,9 @@ def fit_lbfgs(
             best, best_epoch, lowest = params, len(history), math.inf if value is None else value
 
     limits = {"maxiter": int(iterations), "maxfun": 100 * int(iterations), "gtol": tolerance, "ftol": 0.0}
-    settings: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "callback": after_iteration, "options": limits}
     stopped: Stopped = "interrupted"
     try:
-        result = minimize(function, params.vector.astype(np.float64), **settings)
+        _, result = minimized("fit_lbfgs", network, first, data, limits, after_iteration)
         stopped = ("converged", "iterations", "no progress")[result.status]
     except KeyboardInterrupt:
         where = f"in iteration {len(history) + 1}; what there is so far is returned"
@@ -144,6 +131,31 @@ def check_smooth(where: str, network: Network) -> None:
         if isinstance(layer, Dropout | BatchNorm) or getattr(layer, "max_norm", None) is not None:
             rule, fix = "must have no Dropout, BatchNorm or max_norm", "Optimizers such as Adam train with these."
             raise checks.problem(ValueError, where, "network", rule, repr(layer), fix)
+
+
+def minimized(
+    where: str, network: Network, params: Params, data: Dataset, limits: dict[str, Any], callback: Any = None
+) -> tuple[Params, Any]:
+    """The parameters to which L-BFGS comes from these, and what scipy says of it.
+
+    Raises:
+        FloatingPointError: where the objective is not finite at these.
+    """
+    from scipy.optimize import minimize
+
+    def function(vector: Floats) -> tuple[float, Floats]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return objective(network, _at(params, vector), data)
+
+    if not math.isfinite(function(params.vector)[0]):
+        raise FloatingPointError(f"{where}: the loss is not finite at the first parameters. Scale x by `input_scale`.")
+    settings: dict[str, Any] = {"method": "L-BFGS-B", "jac": True, "callback": callback, "options": limits}
+    result = minimize(function, params.vector.astype(np.float64), **settings)
+    return _at(params, result.x), result
+
+
+def _at(params: Params, vector: Floats) -> Params:
+    return Params(params.layout, vector.astype(params.dtype), params.running)
 
 
 def objective(network: Network, params: Params, data: Dataset) -> tuple[float, Floats]:

@@ -53,7 +53,7 @@ class LossFromLogits(Loss, Protocol):
 class LossAtOnce(Loss, Protocol):
     """A loss that makes all that a step wants of the last z at once.
 
-    `head` says which loops are its own: "label", "yes" or "square".
+    `head` says which loops are its own: "label", "binary" or "squared".
     """
 
     head: ClassVar[str]
@@ -70,14 +70,14 @@ class Squares(Spec, ABC):
     """What the two squared errors share: the sum over outputs of (a − y)², over a number."""
 
     targets: ClassVar[Targets] = "values"
-    head: ClassVar[str] = "square"
+    head: ClassVar[str] = "squared"
 
     @abstractmethod
     def over(self, outputs: int) -> int:
         """The number."""
 
     def rows(self, a: Floats, y: Array) -> Floats:
-        return kernels.square_rows(a, y, self.over(a.shape[1]))
+        return kernels.squared_rows(a, y, self.over(a.shape[1]))
 
     def vjp(self, a: Floats, y: Array) -> Floats:
         slope: Floats = 2 * (a - y) / self.over(a.shape[1])
@@ -85,7 +85,7 @@ class Squares(Spec, ABC):
 
     def mean_from_logits(self, z: Floats, y: Array) -> tuple[Floats, float, Floats, float]:
         """After the identity, at once: the outputs, the mean loss, its derivative by z, and no answer that is right."""
-        value, dz = kernels.square_head(z, y, self.over(z.shape[1]), 1 / len(z))
+        value, dz = kernels.squared_head(z, y, self.over(z.shape[1]), 1 / len(z))
         return z, value / len(z), dz, 0.0
 
 

@@ -143,6 +143,11 @@ class Network(Spec):
             return "yes or no"
         return "values"
 
+    @property
+    def multilabel(self) -> bool:
+        """Whether it answers several questions with yes or no."""
+        return self.answers == "yes or no" and self.outputs > 1
+
     @cached_property
     def penalized(self) -> tuple[tuple[int, Dense], ...]:
         """The dense layers that have a penalty, each with its index."""

@@ -118,41 +118,41 @@ def label_loss(s: Floats, log_sum: Floats, y: Array) -> float:
     return total(rows)
 
 
-def minus_size(z: Floats, s: Floats) -> None:
+def neg_abs(z: Floats, s: Floats) -> None:
     """Write −|z|."""
     np.abs(z, out=s)
     np.negative(s, out=s)
 
 
-def yes_rows(z: Floats, logs: Floats, y: Floats, over: Any, out: Floats) -> None:
+def binary_rows(z: Floats, logs: Floats, y: Floats, over: Any, out: Floats) -> None:
     """The row's sum of max(z, 0) · (1 − y) + max(−z, 0) · y + logs, over `over`."""
     wrong = np.maximum(z, 0) * (1 - y) + np.maximum(-z, 0) * y
     np.divide(np.add.accumulate(wrong + logs, axis=1)[:, -1], over, out=out)
 
 
-def yes_head(z: Floats, e: Floats, y: Floats, over: Any, share: Any, dz: Floats) -> int:
+def binary_head(z: Floats, e: Floats, y: Floats, over: Any, share: Any, dz: Floats) -> int:
     """Of e = exp(−|z|), the sigmoid a of z: how many are right, and (a − y) / over · share."""
     a, less = np.where(z >= 0, 1, e) / (1 + e), np.where(z <= 0, 1, e) / (1 + e)
     np.multiply((a * (1 - y) - less * y) / over, share, out=dz)
     return int(np.count_nonzero((a >= 0.5) == (y >= 0.5)))
 
 
-def yes_loss(z: Floats, logs: Floats, y: Floats, over: Any) -> float:
-    """The sum of `yes_rows`, added in float64."""
+def binary_loss(z: Floats, logs: Floats, y: Floats, over: Any) -> float:
+    """The sum of `binary_rows`, added in float64."""
     rows = np.empty(len(z), z.dtype)
-    yes_rows(z, logs, y, over, rows)
+    binary_rows(z, logs, y, over, rows)
     return total(rows)
 
 
-def square_rows(a: Floats, y: Floats, over: Any, out: Floats) -> None:
+def squared_rows(a: Floats, y: Floats, over: Any, out: Floats) -> None:
     """The row's sum of (a − y)², over `over`."""
     np.divide(np.add.accumulate(np.square(a - y), axis=1)[:, -1], over, out=out)
 
 
-def square_head(a: Floats, y: Floats, over: Any, share: Any, dz: Floats) -> float:
-    """The sum of `square_rows`, added in float64, and 2 · (a − y) / over · share."""
+def squared_head(a: Floats, y: Floats, over: Any, share: Any, dz: Floats) -> float:
+    """The sum of `squared_rows`, added in float64, and 2 · (a − y) / over · share."""
     rows = np.empty(len(a), a.dtype)
-    square_rows(a, y, over, rows)
+    squared_rows(a, y, over, rows)
     np.multiply(2 * (a - y) / over, share, out=dz)
     return total(rows)
 

@@ -21,11 +21,11 @@ from fnn.foreign import POINTER, VOID, c_function, jit, known, types, whole
 forward, backward = jit(stacked.forward), jit(stacked.backward)
 update, rows = jit(threaded.update_in_pieces), jit(threaded.rows_in_pieces)
 shift, label_head, label_loss = jit(compiled.shift), jit(compiled.label_head), jit(compiled.label_loss)
-minus_size, yes_head, yes_loss = jit(compiled.minus_size), jit(compiled.yes_head), jit(compiled.yes_loss)
-square_head, add_l2, drop_tiny = jit(compiled.square_head), jit(compiled.add_l2), jit(compiled.drop_tiny)
+neg_abs, binary_head, binary_loss = jit(compiled.neg_abs), jit(compiled.binary_head), jit(compiled.binary_loss)
+squared_head, add_l2, drop_tiny = jit(compiled.squared_head), jit(compiled.add_l2), jit(compiled.drop_tiny)
 wide_squares, total = jit(compiled.wide_squares), jit(compiled.total)
-LABEL, YES, SQUARE = range(3)
-HEADS = {"label": LABEL, "yes": YES, "square": SQUARE}
+LABEL, BINARY, SQUARED = range(3)
+HEADS = {"label": LABEL, "binary": BINARY, "squared": SQUARED}
 
 
 @known
@@ -68,14 +68,14 @@ def steps(
             right = float(label_head(e, labels, part, rest[:n], dz))
             _apply(log1p, log1p_data, rest[:n], logs[:n], call)
             loss = label_loss(s, logs[:n], labels) / n
-        elif head == YES:
-            minus_size(z, s)
+        elif head == BINARY:
+            neg_abs(z, s)
             _apply(exp, exp_data, s, e, call)
-            right = yes_head(z, e, goals, over, part, dz) / dz.shape[1]
+            right = binary_head(z, e, goals, over, part, dz) / dz.shape[1]
             _apply(log1p, log1p_data, e, logs, call)
-            loss = yes_loss(z, logs.reshape(dz.shape), goals, over) / n
+            loss = binary_loss(z, logs.reshape(dz.shape), goals, over) / n
         else:
-            loss = square_head(z, goals, over, part, dz) / n
+            loss = squared_head(z, goals, over, part, dz) / n
         if not math.isfinite(loss):
             return step
         backward(gemm, gemv, inputs, vectors[0], widths, relus, drops, none, work, dz, spare, gradient)
@@ -121,9 +121,9 @@ def compiled_steps(loop: str, dtype: np.dtype[Any], given: str, vectors: int) ->
         matrix, flat, flat, matrix, wide, matrix, integers, integers, wide,
     )  # fmt: skip
     updating, gathering = threaded.compile_threaded(loop, dtype, ""), threaded.compile_threaded("rows", dtype, given)
-    address, spread, count = updating.args
+    address, threads, count = updating.args
     in_place = threaded.compile_loop(loop, types.CPointer(number)).address
-    return compile_as(of, steps), (*products[2:], *places, spread, count, gathering.args[0], address, in_place)
+    return compile_as(of, steps), (*products[2:], *places, threads, count, gathering.args[0], address, in_place)
 
 
 def _same(places: list[int], dtype: np.dtype[Any]) -> bool:

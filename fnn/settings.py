@@ -63,6 +63,27 @@ def boolean(spec: Any, field: Any, value: Any) -> None:
         raise checks.problem(TypeError, type(spec).__name__, field.name, "must be True or False", checks.show(value))
 
 
+def that(rule: str, holds: Callable[[Any], bool], fix: str = "") -> Validator:
+    """A validator: what `holds` is true of, as `rule` says it, and what to do else."""
+
+    def check(spec: Any, field: Any, value: Any) -> None:
+        if not holds(value):
+            raise checks.problem(ValueError, type(spec).__name__, field.name, rule, checks.show(value), fix)
+
+    return check
+
+
+def one_of(*words: str, fix: str = "") -> Validator:
+    """A validator: one of these words; `fix` says how there is more."""
+    rule = f"must be one of {', '.join(map(repr, words))}"
+    return that(rule, lambda value: isinstance(value, str) and value in words, fix)
+
+
+def or_else(word: object, check: Validator) -> Validator:
+    """A validator: this one value, or what `check` takes."""
+    return lambda spec, field, value: None if type(value) is type(word) and value == word else check(spec, field, value)
+
+
 def part(names: Collection[str], *methods: str) -> Validator:
     """A validator: a frozen record that has `methods`. Its name is resolved before it comes here."""
 

@@ -273,9 +273,9 @@ def test_a_variance_of_0_is_one(tmp_path: Path) -> None:
 def test_a_run_where_a_model_is_asked_for_and_the_other_way_round(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(run())
-    refused(fnn.load, path, "must hold a model, got 'run'. Read it by `load_run`; it has `.params` and `.best`.")
+    refused(fnn.load, path, "must hold a model, got 'run'. Read it by `fnn.load_run`; it has `.params` and `.best`.")
     path.write_bytes(model())
-    refused(fnn.load_run, path, "must hold a run, got 'model'. Read it by `load`.")
+    refused(fnn.load_run, path, "must hold a run, got 'model'. Read it by `fnn.load`.")
 
 
 def test_the_files_that_are_changed_here_are_whole(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import fnn
 from fnn import compiled, kernels, plain
 from fnn.arrays import Array
+from fnn.backprop import numbers
 from fnn.compiling import compile_loop
 
 NAMES = [
@@ -28,8 +29,8 @@ NAMES = [
 ]
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1e-310, 3e38, -3e38, 1e308, 1e-20]
 ROW_BY_ROW = {"others": ["out"], "label_rows": ["log_sum", "out"], "label_head": ["rest"], "label_loss": ["log_sum"]}
-ROW_BY_ROW |= {"yes_rows": ["out"], "square_rows": ["out"]}
-ANSWERS = {"label_head", "label_loss", "total", "yes_head", "yes_loss", "square_head"}
+ROW_BY_ROW |= {"binary_rows": ["out"], "squared_rows": ["out"]}
+ANSWERS = {"label_head", "label_loss", "total", "binary_head", "binary_loss", "squared_head"}
 DTYPES: list[np.dtype[Any]] = [np.dtype(np.float32), np.dtype(np.float64)]
 
 
@@ -156,7 +157,7 @@ def test_a_loop_of_ones_own_goes_over_after_a_while(monkeypatch: pytest.MonkeyPa
     pytest.importorskip("numba")
     fresh(monkeypatch, None)
     data, run = fnn.Dataset(np.eye(3), np.arange(3)), fnn.start(fnn.mlp(3, 5, 3), batch_size=1)
-    monkeypatch.setattr(kernels, "WORTH", 2.5 * (run.params.vector.size + 11))
+    monkeypatch.setattr(kernels, "WORTH", 2.5 * numbers(run.recipe.network, 1))
     seen = []
     for batch in fnn.batches(data, batch_size=1):
         run = fnn.train_step(run, batch)
@@ -184,7 +185,7 @@ def test_fit_goes_over_at_once_where_all_its_epochs_are_worth_it(monkeypatch: py
     fresh(monkeypatch, None)
     data, network = fnn.Dataset(np.eye(3), np.arange(3)), fnn.mlp(3, 5, 3)
     kernels.relu(np.ones((2, 2), np.float32))
-    monkeypatch.setattr(kernels, "WORTH", 9.5 * (network.layout.size + 3 * 11))
+    monkeypatch.setattr(kernels, "WORTH", 9.5 * numbers(network, 3))
     fnn.fit(network, data, epochs=9)
     assert not kernels._compiling
     fnn.fit(network, data, epochs=10)

@@ -50,6 +50,7 @@ TIERS = {
             "arrayfiles diagnosis estimating plots recordfile states",
             "files",
             "estimatorfiles",
+            "fitted",
             "perceptrons",
             "estimators",
         ]
@@ -61,6 +62,7 @@ LIGHT = {"numpy", "attrs"}  # what a module may import at its top, besides the s
 NUMBAS = {"numba", "llvmlite"}
 LATE = {
     "estimators": {"sklearn"},
+    "fitted": {"sklearn"},
     "perceptrons": {"sklearn"},
     "foreign": NUMBAS,
     "scans": NUMBAS,
