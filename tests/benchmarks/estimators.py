@@ -69,7 +69,10 @@ def main() -> None:
     problems = [problem for problem in PROBLEMS if not options.sets or problem.name in options.sets]
     given = {problem.name: standardized(problem) for problem in problems}
     scores = {problem.name: cross_validated(problem, *given[problem.name], options.repeats) for problem in problems}
-    times = {problem.name: timed(problem, *given[problem.name], options.rounds) for problem in problems}
+    times = {
+        kernels: {problem.name: timed(problem, *given[problem.name], options.rounds, kernels) for problem in problems}
+        for kernels in ("numba", "numpy")
+    }
     text = f"{table(given, scores, times)}\n\n{verdict(scores, times)}"
     print(text)
     if options.write:
@@ -95,19 +98,19 @@ def cross_validated(problem: Problem, x: Any, y: Any, repeats: int) -> tuple[lis
     return found
 
 
-def timed(problem: Problem, x: Any, y: Any, rounds: int) -> tuple[list[float], ...]:
-    """The microseconds an epoch, of theirs, of ours and of ours with NumPy alone, round by round."""
+def timed(problem: Problem, x: Any, y: Any, rounds: int, kernels: str) -> tuple[list[float], list[float]]:
+    """The microseconds an epoch, of theirs and of ours with those kernels, round by round after one to warm up."""
+    os.environ["FNN_KERNELS"] = kernels
     x = StandardScaler().fit_transform(x)
-    found: tuple[list[float], ...] = ([], [], [])
+    found: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds + 1):
-        for times, kind, kernels in zip(found, (*problem.kinds, problem.kinds[1]), ("", "numba", "numpy"), strict=True):
-            os.environ["FNN_KERNELS"] = kernels
+        for times, kind in zip(found, problem.kinds, strict=True):
             model = kind(random_state=0, max_iter=EPOCHS, tol=0, n_iter_no_change=np.inf)
             begun = time.perf_counter()
             model.fit(x, y)
             times.append((time.perf_counter() - begun) / EPOCHS * 1e6)
             assert model.n_iter_ == EPOCHS
-    return tuple(times[1:] for times in found)
+    return found[0][1:], found[1][1:]
 
 
 def error(scores: list[float]) -> float:
@@ -115,14 +118,21 @@ def error(scores: list[float]) -> float:
     return statistics.stdev(scores) / math.sqrt(len(scores))
 
 
+def ratios(times: dict[str, tuple[list[float], list[float]]]) -> str:
+    """The time of all sets, ours over theirs, round by round."""
+    theirs, ours = ([sum(each) for each in zip(*(pair[i] for pair in times.values()), strict=True)] for i in (0, 1))
+    return report.spanned([b / a for a, b in zip(theirs, ours, strict=True)])
+
+
 def table(given: Any, scores: Any, times: Any) -> str:
     rows = []
     for name, (x, _) in given.items():
         theirs, ours = scores[name]
-        medians = [statistics.median(each) for each in times[name]]
+        medians = [statistics.median(each) for each in (*times["numba"][name], *times["numpy"][name])]
         apart = [b - a for a, b in zip(theirs, ours, strict=True)]
         of_scores = [f"{statistics.mean(each):.4f} (± {error(each):.4f})" for each in (theirs, ours, apart)]
-        of_times = [f"{each:.0f}" for each in medians] + [f"{each / medians[0]:.2f}" for each in medians[1:]]
+        of_times = [f"{medians[i]:.0f}" for i in (0, 1, 3)]
+        of_times += [f"{medians[1] / medians[0]:.2f}", f"{medians[3] / medians[2]:.2f}"]
         rows.append([name, f"{x.shape[0]} × {x.shape[1]}", *of_scores, *of_times])
     head = ["data set", "rows × columns", "score: scikit-learn's (± standard error)", "ours", "difference"]
     head += ["µs an epoch: scikit-learn's", "ours", "ours, NumPy alone", "ours over theirs", "NumPy alone over theirs"]
@@ -135,8 +145,7 @@ def verdict(scores: Any, times: Any) -> str:
         for name, (theirs, ours) in scores.items()
         if statistics.mean(ours) < statistics.mean(theirs) - error(theirs)
     ]
-    totals = [[sum(rounds) for rounds in zip(*(each[i] for each in times.values()), strict=True)] for i in range(3)]
-    ratio, alone = (report.spanned([b / a for a, b in zip(totals[0], total, strict=True)]) for total in totals[1:])
+    ratio, alone = (ratios(times[kernels]) for kernels in ("numba", "numpy"))
     return (
         f"Below scikit-learn's by more than its standard error: {', '.join(behind) or 'none'}. "
         f"The time of all, ours over theirs, round by round: {ratio}; with NumPy alone {alone}."
