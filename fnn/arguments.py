@@ -73,15 +73,14 @@ batch_size = settings.or_else("auto", settings.integer(1))
 loss = settings.one_of("squared_error", "poisson")
 patience = settings.or_else(math.inf, settings.integer(1))
 verbosity = settings.that(
-    "must be True, False or an integer of at least 0", lambda value: isinstance(value, bool | int) and value >= 0
+    "must be True, False or an integer of at least 0",
+    lambda value: isinstance(value, bool | np.bool_) or (checks.is_whole(value) and value >= 0),
 )
 weights = settings.that(
     "must be 'balanced', {class: weight}, a list of such for several labels, or None",
     lambda value: value == "balanced" if isinstance(value, str) else isinstance(value, Mapping | list | None),
 )
-a_pair = settings.that(
-    "must be (X, y) or None", lambda value: value is None or (isinstance(value, tuple | list) and len(value) == 2)
-)
+a_pair = settings.that("must be (X, y) or None", lambda v: v is None or (isinstance(v, tuple | list) and len(v) == 2))
 a_function = settings.that("must be a function of the state, or None", lambda value: value is None or callable(value))
 a_seed = settings.that(
     "must be an integer from 0 to 2**32 - 1, a RandomState, or None",
@@ -103,7 +102,7 @@ def check(estimator: Any) -> Any:
     """
     given = copy(estimator)
     fields = attrs.fields_dict(type(given))
-    for field in fields.values():
+    for field in (each for each in fields.values() if "rule" in each.metadata):
         try:
             field.metadata["rule"](given, field, getattr(given, field.name))
         except (TypeError, ValueError) as error:

@@ -204,7 +204,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
             return Head(count, "softmax", CrossEntropy())
         return Head(1, "sigmoid", BinaryCrossEntropy())
 
-    def _weights(self, where: str, y: Array, known: Classes, w: Array | None) -> Array | None:
+    def _weights(self, where: str, targets: Array, known: Classes, w: Array | None) -> Array | None:
         given = self.class_weight
         if given is None:
             return w
@@ -213,10 +213,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
             if strange := [label for label in given if label not in labels]:
                 rule = f"must have the classes of y as its keys, {labels}"
                 raise checks.problem(ValueError, where, "class_weight", rule, checks.show(strange))
-            of_class: Array = np.array([given.get(label, 1.0) for label in labels])[np.searchsorted(labels, y)]
+            of_class: Array = np.array([given.get(label, 1.0) for label in labels])[targets]
         else:
-            of_class = compute_sample_weight(given, y)
-        return checks.weights(where, of_class if w is None else of_class * w, len(y))
+            of_class = compute_sample_weight(given, targets)
+        return checks.weights(where, of_class if w is None else of_class * w, len(targets))
 
     def _worth(self, outputs: Floats, held: Dataset) -> float:
         y, w = held.take()[1:]

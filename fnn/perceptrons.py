@@ -87,7 +87,7 @@ class Perceptron(Fitted, ABC):
         """The targets as a network takes them; `again` where they must be all that are known."""
         return y
 
-    def _weights(self, where: str, y: Array, known: Any, w: Array | None) -> Array | None:
+    def _weights(self, where: str, targets: Array, known: Any, w: Array | None) -> Array | None:
         """The weights of the rows."""
         return w
 
@@ -139,7 +139,7 @@ class Perceptron(Fitted, ABC):
         x, labels = self._read(X, y, reset=not goes_on)
         known = self._known if goes_on else self._learned(where, labels, classes)
         targets = self._targets(where, labels, known, again=goes_on and whole)
-        data = Dataset(x, targets, self._weights(where, labels, known, _weights(where, sample_weight, x)))
+        data = Dataset(x, targets, self._weights(where, targets, known, _weights(where, sample_weight, x)))
         if isinstance(given.network, Network):
             self._check_answers(where, given.network)
         network = arguments.network_of(given, x.shape[1], self._head(where, targets, known, given))

@@ -81,7 +81,8 @@ def one_of(*words: str, fix: str = "") -> Validator:
 
 def or_else(word: object, check: Validator) -> Validator:
     """A validator: this one value, or what `check` takes."""
-    return lambda spec, field, value: None if type(value) is type(word) and value == word else check(spec, field, value)
+    kind = type(word)
+    return lambda spec, field, value: None if isinstance(value, kind) and value == word else check(spec, field, value)
 
 
 def part(names: Collection[str], *methods: str) -> Validator:

@@ -84,6 +84,14 @@ def test_a_class_weight_is_of_its_class_whichever_are_in_the_batch() -> None:
         small(class_weight={0: 1.0, 7: 2.0}).fit(X, Y)
 
 
+def test_numpys_scalars_and_labels_as_objects_are_arguments_too() -> None:
+    y = np.array(["a", "b", "c"], object)[Y]
+    settings: Any = {"n_iter_no_change": np.float64(np.inf), "verbose": np.False_, "batch_size": np.str_("auto")}
+    ours = small(class_weight={"b": 2.0}, **settings).fit(X, y)
+    plain = small().fit(X, Y, np.where(Y == 1, 2.0, 1.0))
+    np.testing.assert_array_equal(ours.coefs_[0], plain.coefs_[0])
+
+
 def test_what_lbfgs_has_no_epochs_for_is_refused() -> None:
     for name, value in {"validation": (X, Y), "progress": True, "on_epoch": print}.items():
         with pytest.raises(ValueError, match=rf"`{name}` must be left out where `solver` is 'lbfgs', got .* no epochs"):

@@ -237,6 +237,11 @@ def test_the_budget() -> None:
     assert sum(sizes[name] for name in sizes.keys() - FAMILIES - LOOPS - AT_ONCE) <= BUDGET, sizes
 
 
+def test_the_shell_of_the_estimators_is_thin() -> None:
+    rooms = ("estimators", "perceptrons", "fitted", "arguments", "estimating", "estimatorfiles")
+    assert sum(lines_of_code(SOURCES[room]) for room in rooms) < 700
+
+
 ALIASES = {"Array", "Floats", "Monitor"}  # of types: what they are is what they say
 
 
