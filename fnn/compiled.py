@@ -167,19 +167,6 @@ def binary_head(z: Matrix, e: Matrix, y: Matrix, over: Number, share: Number, dz
     return right
 
 
-def binary_loss(z: Matrix, logs: Matrix, y: Matrix, over: Number) -> float:
-    zero, one, total = z.dtype.type(0), z.dtype.type(1), 0.0
-    for i in range(z.shape[0]):
-        row = zero
-        for j in range(z.shape[1]):
-            above = zero if z[i, j] <= zero else z[i, j]
-            below = zero if z[i, j] >= zero else -z[i, j]
-            value = above * (one - y[i, j]) + below * y[i, j] + logs[i, j]
-            row = value if j == 0 else row + value
-        total += row / over
-    return total
-
-
 def squared_rows(a: Matrix, y: Matrix, over: Number, out: OutVector) -> None:
     for i in range(a.shape[0]):
         out[i] = 0

@@ -143,7 +143,12 @@ class BinaryCrossEntropy(Spec):
         """At once: the sigmoid, the mean loss, its derivative by z, and how many are right, an output a share each."""
         over, e = self.over(z.shape[1]), np.exp(kernels.neg_abs(z))
         dz, right = kernels.binary_head(z, e, y, over, 1 / len(z))
-        return Sigmoid().value(z), kernels.binary_loss(z, np.log1p(e), y, over) / len(z), dz, right / z.shape[1]
+        return (
+            Sigmoid().value(z),
+            kernels.total(kernels.binary_rows(z, np.log1p(e), y, over)) / len(z),
+            dz,
+            right / z.shape[1],
+        )
 
     def vjp_from_logits(self, z: Floats, a: Floats, y: Array) -> Floats:
         return self._share(a * (1 - y) - Sigmoid().value(-z) * y)  # a − y, also where a is near 1

@@ -231,11 +231,6 @@ def binary_head(z: Floats, e: Floats, y: Floats, over: int, share: float) -> tup
     return dz, int(right)
 
 
-def binary_loss(z: Floats, logs: Floats, y: Floats, over: int) -> float:
-    """The sum of `binary_rows`, added in float64."""
-    return float(_run("binary_loss", z.dtype, z, logs, y, z.dtype.type(over)))
-
-
 def squared_rows(a: Floats, y: Floats, over: int) -> Floats:
     """The row's sum of (a − y)², over `over`."""
     out = np.empty(len(a), a.dtype)

@@ -137,13 +137,6 @@ def binary_head(z: Floats, e: Floats, y: Floats, over: Any, share: Any, dz: Floa
     return int(np.count_nonzero((a >= 0.5) == (y >= 0.5)))
 
 
-def binary_loss(z: Floats, logs: Floats, y: Floats, over: Any) -> float:
-    """The sum of `binary_rows`, added in float64."""
-    rows = np.empty(len(z), z.dtype)
-    binary_rows(z, logs, y, over, rows)
-    return total(rows)
-
-
 def squared_rows(a: Floats, y: Floats, over: Any, out: Floats) -> None:
     """The row's sum of (a − y)², over `over`."""
     np.divide(np.add.accumulate(np.square(a - y), axis=1)[:, -1], over, out=out)

@@ -21,7 +21,7 @@ from fnn.foreign import POINTER, VOID, c_function, jit, known, types, whole
 forward, backward = jit(stacked.forward), jit(stacked.backward)
 update, rows = jit(threaded.update_in_pieces), jit(threaded.rows_in_pieces)
 shift, label_head, label_loss = jit(compiled.shift), jit(compiled.label_head), jit(compiled.label_loss)
-neg_abs, binary_head, binary_loss = jit(compiled.neg_abs), jit(compiled.binary_head), jit(compiled.binary_loss)
+neg_abs, binary_head, binary_rows = jit(compiled.neg_abs), jit(compiled.binary_head), jit(compiled.binary_rows)
 squared_head, add_l2, drop_tiny = jit(compiled.squared_head), jit(compiled.add_l2), jit(compiled.drop_tiny)
 wide_squares, total = jit(compiled.wide_squares), jit(compiled.total)
 LABEL, BINARY, SQUARED = range(3)
@@ -73,7 +73,8 @@ def steps(
             _apply(exp, exp_data, s, e, call)
             right = binary_head(z, e, goals, over, part, dz) / dz.shape[1]
             _apply(log1p, log1p_data, e, logs, call)
-            loss = binary_loss(z, logs.reshape(dz.shape), goals, over) / n
+            binary_rows(z, logs.reshape(dz.shape), goals, over, rest)
+            loss = total(rest) / n
         else:
             loss = squared_head(z, goals, over, part, dz) / n
         if not math.isfinite(loss):

@@ -30,7 +30,7 @@ NAMES = [
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1e-310, 3e38, -3e38, 1e308, 1e-20]
 ROW_BY_ROW = {"others": ["out"], "label_rows": ["log_sum", "out"], "label_head": ["rest"], "label_loss": ["log_sum"]}
 ROW_BY_ROW |= {"binary_rows": ["out"], "squared_rows": ["out"]}
-ANSWERS = {"label_head", "label_loss", "total", "binary_head", "binary_loss", "squared_head"}
+ANSWERS = {"label_head", "label_loss", "total", "binary_head", "squared_head"}
 DTYPES: list[np.dtype[Any]] = [np.dtype(np.float32), np.dtype(np.float64)]
 
 
