@@ -1,4 +1,4 @@
-"""A picture of a digit, made into what MNIST's images are. It is used as `from fnn import images`."""
+"""Pictures of digits made into what MNIST's images are, and such images distorted: `from fnn import images`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn import checks
 from fnn.arrays import Array, Floats, State, sealed
+from fnn.distortions import Distortion, distort
+
+__all__ = ["Distortion", "Preparation", "distort", "prepare"]
 
 if TYPE_CHECKING:
     from PIL import Image

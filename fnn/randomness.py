@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fnn import settings
 from fnn.arrays import Floats, Spec
 
-INIT, SHUFFLE, DROPOUT, SPLIT = range(4)
+INIT, SHUFFLE, DROPOUT, SPLIT, DISTORTION = range(5)
 
 Words = NDArray[np.uint64]
 

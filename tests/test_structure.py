@@ -45,9 +45,9 @@ TIERS = {
             "divergence strides",
             "training",
             "fitting",
-            "analysis arguments atomic data drawing findings idx images lbfgs metrics preprocessing probabilities "
+            "analysis arguments atomic data distortions drawing findings idx lbfgs metrics preprocessing probabilities "
             "provenance reports specs tensorfile tracing",
-            "arrayfiles diagnosis estimating plots recordfile states",
+            "arrayfiles diagnosis estimating images plots recordfile states",
             "files",
             "estimatorfiles",
             "fitted",
