@@ -55,7 +55,7 @@ from fnn.initializers import (
     Uniform,
     Zeros,
 )
-from fnn.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
+from fnn.layers import BatchNorm, Dense, Dropout, GaussianNoise, Layer, LayerNorm
 from fnn.losses import MAE, MSE, Huber, Loss, Poisson, SquaredError
 from fnn.network import Network, init_params, mlp, pack_params
 from fnn.optimizers import (
@@ -181,6 +181,7 @@ __all__ = [
     "ExponentialDecay",
     "Finding",
     "Floats",
+    "GaussianNoise",
     "Gelu",
     "GlorotNormal",
     "GlorotUniform",

@@ -12,7 +12,7 @@ from fnn import checks
 from fnn.arrays import Array, Floats, Ints
 from fnn.backprop import tiles
 from fnn.dataset import Dataset, weighted_rows
-from fnn.layers import BatchNorm, Dropout, LayerNorm
+from fnn.layers import BatchNorm, Dropout, GaussianNoise, LayerNorm
 from fnn.network import Network
 
 Kind = Literal[
@@ -48,7 +48,7 @@ def finding(kind: Kind, where: str, what: str, advice: str) -> Finding:
 def of_inputs(network: Network, data: Dataset, x: Array, scaled: Floats) -> Iterator[Finding]:
     """What may be wrong with the inputs; x are the rows looked at, and `scaled` what the network gets of them."""
     pixels = checks.is_sparse(x) or x.dtype == np.uint8
-    first = next((layer for layer in network.layers if not isinstance(layer, Dropout)), None)
+    first = next((layer for layer in network.layers if not isinstance(layer, Dropout | GaussianNoise)), None)
     columns: Any = scaled.astype(np.float64)
     size, top = float(np.sqrt((columns * columns).mean(axis=0).max())), float(abs(columns).max())
     small = 0 < size < LOW and top < 10 * LOW  # not what is large in a few rows

@@ -14,7 +14,7 @@ from fnn.arrays import Floats, State
 from fnn.backprop import Prepared, add_penalties, backprop, cast_x, cast_y, penalties, tiles
 from fnn.dataset import Dataset, weighted_rows
 from fnn.evaluation import evaluate
-from fnn.layers import BatchNorm, Dropout
+from fnn.layers import BatchNorm, Dropout, GaussianNoise
 from fnn.network import Network, init_params
 from fnn.params import Params
 from fnn.passes import check_model, check_parts
@@ -66,7 +66,7 @@ def fit_lbfgs(
     again, as from `fit`.
 
     Args:
-        network: the spec; without `Dropout`, `BatchNorm` and max_norm: one function is minimized.
+        network: the spec; without `Dropout`, `GaussianNoise`, `BatchNorm` and max_norm: one function is minimized.
         data: to train on.
         iterations: at most so many, at least 1.
         tolerance: converged when no number of the gradient is larger, above 0; or when an iteration does not lower
@@ -128,8 +128,9 @@ def _checked(network: Network, data: Dataset, validation: Dataset | None, seed: 
 def check_smooth(where: str, network: Network) -> None:
     """Refuse a network whose training is not the minimizing of one function."""
     for layer in network.layers:
-        if isinstance(layer, Dropout | BatchNorm) or getattr(layer, "max_norm", None) is not None:
-            rule, fix = "must have no Dropout, BatchNorm or max_norm", "Optimizers such as Adam train with these."
+        if isinstance(layer, Dropout | GaussianNoise | BatchNorm) or getattr(layer, "max_norm", None) is not None:
+            rule = "must have no Dropout, GaussianNoise, BatchNorm or max_norm"
+            fix = "Optimizers such as Adam train with these."
             raise checks.problem(ValueError, where, "network", rule, repr(layer), fix)
 
 

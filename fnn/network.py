@@ -39,7 +39,7 @@ class Network(Spec):
 
     Args:
         inputs: the number of columns of x, at least 1.
-        layers: `Dense`, `Dropout`, `BatchNorm` and `LayerNorm`, any number in any order, at least one.
+        layers: `Dense`, `Dropout`, `GaussianNoise`, `BatchNorm` and `LayerNorm`, any number in any order, at least one.
         loss: a name, or a frozen record with rows and vjp. "cross_entropy" wants softmax and
             "binary_cross_entropy" sigmoid as the last activation, or a user's own; the others go with any.
         input_scale: x is multiplied by it in every function, so that training and prediction on uint8 pixels

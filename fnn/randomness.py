@@ -8,15 +8,16 @@ them is made here, since NumPy does not promise the stream of a `Generator`'s me
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from fnn import settings
-from fnn.arrays import Floats, Spec
+from fnn.arrays import Floats, Spec, freeze
 
-INIT, SHUFFLE, DROPOUT, SPLIT, DISTORTION = range(5)
+INIT, SHUFFLE, DROPOUT, SPLIT, DISTORTION, NOISE = range(6)
 
 Words = NDArray[np.uint64]
 
@@ -79,6 +80,22 @@ def normal(at: Address, n: int) -> Floats:
     radius = np.sqrt(-2 * np.log1p(-u[0]))
     angle = 2 * np.pi * u[1]
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n]
+
+
+@lru_cache(maxsize=2)
+def _quantiles(dtype: np.dtype[Any]) -> Floats:
+    from scipy.special import ndtri
+
+    quantiles: Floats = freeze(ndtri((np.arange(2**16) + 0.5) / 2**16).astype(dtype))
+    return quantiles
+
+
+def normal16(at: Address, n: int, dtype: np.dtype[Any]) -> Floats:
+    """n numbers out of 2¹⁶ that are equally likely: the standard normal distribution's quantiles at (k + ½) / 2¹⁶.
+
+    They are made in a tenth of the time of `normal`. Their variance is 0.99998, and none is beyond ±4.32.
+    """
+    return _quantiles(dtype).take(bits16(at, n))
 
 
 def permutation(at: Address, n: int) -> NDArray[np.int64]:

@@ -9,9 +9,10 @@ import autograd.numpy as anp
 import autograd.scipy.special as aspecial
 import numpy as np
 from autograd import grad
+from scipy.stats import norm
 
 import fnn
-from fnn.randomness import DROPOUT, Address, bits16
+from fnn.randomness import DROPOUT, NOISE, Address, bits16
 
 Arrays = list[dict[str, Any]]
 
@@ -87,6 +88,9 @@ def objective(
                 drawn = bits16(Address(key.seed, DROPOUT, (key.epoch, key.batch, index)), a.size)
                 mask = (drawn >= drop).reshape(a.shape)
                 a = a * mask / (1 - drop / 65536)
+            elif isinstance(layer, fnn.GaussianNoise) and key:
+                drawn = bits16(Address(key.seed, NOISE, (key.epoch, key.batch, index)), a.size)
+                a = a + layer.std * norm.ppf((drawn + 0.5) / 65536).reshape(a.shape)
             a = ACTIVATIONS[name](a)
         rows = LOSSES[loss](a, y)
         w = np.ones(len(x)) if weight is None else weight

@@ -44,6 +44,7 @@ def _case(hidden: str, out: str, loss: str) -> tuple[fnn.Network, list[str], fnn
         fnn.Dense(5, HIDDEN[hidden], bias_init=fnn.ScaledNormal(0.3)),
         fnn.LayerNorm(HIDDEN[hidden]),
         fnn.BatchNorm(),
+        fnn.GaussianNoise(0.3, HIDDEN[hidden]),
         fnn.Dense(OUTPUTS, OUTPUT[out], l2=0.1),
     )
     network = fnn.Network(4, layers, loss=LOSS[loss], input_scale=0.7)
@@ -51,7 +52,7 @@ def _case(hidden: str, out: str, loss: str) -> tuple[fnn.Network, list[str], fnn
     rng = np.random.default_rng(5)
     vector = params.vector + 0.2 * rng.standard_normal(len(params.vector))
     params = attrs.evolve(params, vector=vector, running=rng.uniform(0.5, 1.5, len(params.running)))
-    return network, ["identity", hidden, hidden, "identity", hidden, hidden, "identity", out], params
+    return network, ["identity", hidden, hidden, "identity", hidden, hidden, "identity", hidden, out], params
 
 
 def _targets(loss: str, form: str = "shares") -> tuple[Any, Any]:
@@ -170,7 +171,7 @@ def test_check_grads_agrees_and_prints_a_table() -> None:
         assert str(result).split("\n")[1].split()[:3] == ["layers[1].weight", "24", "24"]
 
 
-@pytest.mark.parametrize("kind", [fnn.Dense, fnn.LayerNorm, fnn.BatchNorm, fnn.Dropout])
+@pytest.mark.parametrize("kind", [fnn.Dense, fnn.LayerNorm, fnn.BatchNorm, fnn.Dropout, fnn.GaussianNoise])
 @pytest.mark.parametrize("key", [None, KEY], ids=["inference", "training"])
 def test_check_grads_catches_a_corrupted_gradient(kind: Any, key: fnn.Key | None, monkeypatch: Any) -> None:
     network, _, params = _case("tanh", "softmax", "cross_entropy")
@@ -180,7 +181,7 @@ def test_check_grads_catches_a_corrupted_gradient(kind: Any, key: fnn.Key | None
 
     def wrong(self: Any, p: Any, kept: Any, dz: Any, g: Any, to_x: bool) -> Any:
         da = right(self, p, kept, dz, g, to_x)
-        if kind is fnn.Dropout:
+        if kind in (fnn.Dropout, fnn.GaussianNoise):
             return da * (1 + 1e-5)
         g.bias[0] *= 1 + 1e-5
         return da

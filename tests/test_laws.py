@@ -21,6 +21,7 @@ hidden_layers = st.lists(
         st.builds(fnn.Dense, st.integers(1, 7), activations, l2=st.sampled_from([0.0, 0.1])),
         st.builds(fnn.BatchNorm, activations),
         st.builds(fnn.Dropout, st.sampled_from([0.0, 0.2, 0.7])),
+        st.builds(fnn.GaussianNoise, st.sampled_from([0.0, 0.3])),
     ),
     max_size=4,
 )
@@ -113,9 +114,10 @@ def test_permuted_hidden_units_give_the_same_outputs(seed: int, activation: Any)
 
 @given(cases())
 @settings(deadline=None, max_examples=40)
-def test_without_a_key_dropout_does_nothing(case: Any) -> None:
+def test_without_a_key_dropout_and_noise_do_nothing(case: Any) -> None:
     network, params, x, y = case
-    kept = [(layer, p) for layer, p in zip(network.layers, params, strict=True) if not isinstance(layer, fnn.Dropout)]
+    pairs, draws = zip(network.layers, params, strict=True), fnn.Dropout | fnn.GaussianNoise
+    kept = [(layer, p) for layer, p in pairs if not isinstance(layer, draws)]
     without = attrs.evolve(network, layers=[layer for layer, _ in kept])
     tensors = [t for _, p in kept for t in p if t.size]
     same = fnn.pack_params(without, tensors)
@@ -132,6 +134,15 @@ def test_dropouts_expectation_is_inference() -> None:
     exact = fnn.grads(network, params, x, target)[1].bias  # linear in the outputs, so the mean of one is the other's
     assert (np.abs(a.mean(axis=0) - exact) < 5 * a.std(axis=0) / 4000**0.5).all()
     assert (a.std(axis=0) > 0.1 * np.abs(exact)).all()
+
+
+def test_noise_is_added_to_the_inputs_after_their_scale() -> None:
+    network = fnn.Network(500, (fnn.GaussianNoise(0.3),), loss="mse", input_scale=0.1)
+    params, x = fnn.init_params(network, seed=0, dtype=np.float64), np.full((40, 500), 20.0)
+    errors = [fnn.loss(network, params, x, x * 0.1, key=fnn.Key(0, epoch, 0)) for epoch in range(4)]
+    assert errors == pytest.approx([0.09] * 4, rel=0.02)
+    assert len(set(errors)) == 4
+    assert fnn.loss(network, params, x, x * 0.1) == 0
 
 
 def test_large_inputs_go_through_in_tiles() -> None:

@@ -355,7 +355,10 @@ WIDE, SHORT, OTHER = (
     fnn.Dense(2, max_norm=3),
     fnn.init_params(fnn.mlp(4, 3), 0),
 )
-WITHOUT, FIT = "must have no Dropout, BatchNorm or max_norm, got", "Optimizers such as Adam train with these."
+WITHOUT, FIT = (
+    "must have no Dropout, GaussianNoise, BatchNorm or max_norm, got",
+    "Optimizers such as Adam train with these.",
+)
 NUMBERS, DATASET = "must be a finite number above 0, got", "Make one with `Dataset(x, y)`."
 
 
@@ -367,6 +370,7 @@ def dense(*layers: Any) -> fnn.Network:
     ("error", "message", "changes"),
     [
         (ValueError, f"`network` {WITHOUT} Dropout(0.5). {FIT}", {"network": dense(fnn.Dropout(0.5))}),
+        (ValueError, f"`network` {WITHOUT} GaussianNoise(0.1). {FIT}", {"network": dense(fnn.GaussianNoise(0.1))}),
         (ValueError, f"`network` {WITHOUT} BatchNorm(). {FIT}", {"network": dense(fnn.BatchNorm())}),
         (ValueError, f"`network` {WITHOUT} Dense(2, max_norm=3.0). {FIT}", {"network": dense(SHORT)}),
         (TypeError, "`network` must be a Network, got None.", {"network": None}),

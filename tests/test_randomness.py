@@ -15,7 +15,21 @@ from scipy import stats
 
 import fnn
 from fnn.arrays import Array
-from fnn.randomness import DROPOUT, INIT, SHUFFLE, SPLIT, Address, bits16, normal, permutation, uniform, words
+from fnn.randomness import (
+    DISTORTION,
+    DROPOUT,
+    INIT,
+    NOISE,
+    SHUFFLE,
+    SPLIT,
+    Address,
+    bits16,
+    normal,
+    normal16,
+    permutation,
+    uniform,
+    words,
+)
 
 WORD = 2**64
 HERE = Address(seed=0, stream=INIT, where=(0, 0))
@@ -61,7 +75,7 @@ def test_known_answers(counter: tuple[int, ...], key: tuple[int, int], answer: t
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.integers(0, WORD - 1), st.integers(0, 3), st.lists(st.integers(0, WORD - 1), max_size=3))
+@given(st.integers(0, WORD - 1), st.integers(0, 5), st.lists(st.integers(0, WORD - 1), max_size=3))
 def test_words_are_philox_at_the_address(seed: int, stream: int, where: list[int]) -> None:
     key = np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(2, np.uint64).tolist()
     counters = [as_counter((block, *where)) for block in (1, 2, 3)]
@@ -105,6 +119,8 @@ def test_no_two_addresses_share_words() -> None:
         *((SHUFFLE, (epoch,)) for epoch in (0, 1, 2, 1000, 2**40)),
         *((DROPOUT, where) for where in product((0, 1, 7), repeat=3)),
         (SPLIT, ()),
+        *((DISTORTION, where) for where in product((0, 1, 7), repeat=3)),
+        *((NOISE, where) for where in product((0, 1, 7), repeat=3)),
     ]
     drawn = [words(Address(seed, stream, where), 64) for seed in seeds for stream, where in places]
     assert len(np.unique(np.concatenate(drawn))) == 64 * len(seeds) * len(places)
@@ -114,14 +130,25 @@ def test_no_two_addresses_share_words() -> None:
 
 
 def test_every_seed_has_a_stream_of_its_own() -> None:
-    drawn = {int(words(Address(seed, stream, ()), 1)[0]) for seed in range(2000) for stream in range(4)}
-    assert len(drawn) == 8000
+    drawn = {int(words(Address(seed, stream, ()), 1)[0]) for seed in range(2000) for stream in range(6)}
+    assert len(drawn) == 12_000
 
 
 def test_a_shorter_draw_is_the_beginning_of_a_longer_one() -> None:
     for n in (1, 3, 4, 5, 1000):
         assert words(HERE, n).tolist() == words(HERE, 2000)[:n].tolist()
         assert uniform(HERE, n).tolist() == uniform(HERE, 2000)[:n].tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_normal_numbers_of_16_bits_are_the_quantiles_of_their_bits(dtype: type) -> None:
+    drawn = normal16(HERE, 100_000, np.dtype(dtype))
+    assert drawn.dtype == dtype
+    rounding = np.finfo(dtype).eps
+    np.testing.assert_allclose(stats.norm.cdf(drawn), (bits16(HERE, 100_000) + 0.5) / 2**16, rtol=40 * rounding)
+    assert stats.kstest(drawn, "norm").pvalue > 0.01
+    every = stats.norm.ppf((np.arange(2**16) + 0.5) / 2**16)
+    assert (f"{every.var():.5f}", f"{every.max():.2f}") == ("0.99998", "4.32")  # as its docstring says
 
 
 def test_permutations_are_permutations() -> None:

@@ -41,6 +41,7 @@ INITIALIZER = (
 NEEDED: dict[Callable[..., Any], dict[str, Any]] = {
     fnn.ScaledNormal: {"std": 0.1},
     fnn.Dropout: {"rate": 0.5},
+    fnn.GaussianNoise: {"std": 0.5},
     fnn.Uniform: {"low": -1.0, "high": 2.0},
     fnn.TruncatedNormal: {"std": 0.1},
     fnn.Average: {"decay": 0.9},
@@ -122,6 +123,10 @@ SETTINGS: list[Setting] = [
     (fnn.Dropout, "rate", -0.1, ValueError, BELOW_1),
     (fnn.Dropout, "rate", NAN, ValueError, BELOW_1),
     (fnn.Dropout, "rate", None, TypeError, BELOW_1),
+    (fnn.GaussianNoise, "std", -0.1, ValueError, AT_LEAST_0),
+    (fnn.GaussianNoise, "std", NAN, ValueError, AT_LEAST_0),
+    (fnn.GaussianNoise, "std", None, TypeError, AT_LEAST_0),
+    (fnn.GaussianNoise, "activation", "noise", ValueError, ACTIVATION),
     (fnn.BatchNorm, "activation", 0.1, TypeError, ACTIVATION),
     (fnn.BatchNorm, "activation", "norm", ValueError, ACTIVATION),
     (fnn.BatchNorm, "momentum", 0, ValueError, ABOVE_0_TO_1),
