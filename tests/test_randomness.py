@@ -144,7 +144,7 @@ def test_a_shorter_draw_is_the_beginning_of_a_longer_one() -> None:
 def test_normal_numbers_of_16_bits_are_the_quantiles_of_their_bits(dtype: type) -> None:
     drawn = normal16(HERE, 100_000, np.dtype(dtype))
     assert drawn.dtype == dtype
-    rounding = np.finfo(dtype).eps
+    rounding = float(np.finfo(dtype).eps)
     np.testing.assert_allclose(stats.norm.cdf(drawn), (bits16(HERE, 100_000) + 0.5) / 2**16, rtol=40 * rounding)
     assert stats.kstest(drawn, "norm").pvalue > 0.01
     every = stats.norm.ppf((np.arange(2**16) + 0.5) / 2**16)
