@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from fnn.arrayfiles import load_arrays
     from fnn.data import load_csv, load_digits, load_openml
     from fnn.diagnosis import Diagnosis, LayerHealth, diagnose
+    from fnn.ensembles import ensemble
     from fnn.files import load, load_run, save, save_run
     from fnn.findings import Finding
     from fnn.idx import load_idx, load_idx_folder, load_mnist
@@ -269,6 +270,7 @@ __all__ = [
     "diagnose",
     "digest",
     "end_epoch",
+    "ensemble",
     "evaluate",
     "fit",
     "fit_lbfgs",

@@ -13,6 +13,7 @@ LATER = {
     "arrayfiles": "load_arrays",
     "data": "load_csv load_digits load_openml",
     "diagnosis": "Diagnosis LayerHealth diagnose",
+    "ensembles": "ensemble",
     "files": "load load_run save save_run",
     "findings": "Finding",
     "idx": "load_idx load_idx_folder load_mnist",

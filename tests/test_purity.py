@@ -124,6 +124,7 @@ def _arguments() -> Iterator[tuple[Any, ...]]:
         yield "diagnose", fnn.diagnose, stepped, data
         yield "train", lambda *args: next(fnn.train(*args)), network, data
         yield "fit", partial(fnn.fit, epochs=2, validation=data), network, data
+        yield "ensemble", fnn.ensemble, network, [params, params], x
         yield "evaluate", fnn.evaluate, network, params, data
         yield "batches", lambda *args: list(fnn.batches(*args)), data, 3
         yield "split", fnn.split, fnn.Dataset(x, w), 0.3

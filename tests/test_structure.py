@@ -45,8 +45,8 @@ TIERS = {
             "divergence strides",
             "training",
             "fitting",
-            "analysis arguments atomic data distortions drawing findings idx lbfgs metrics preprocessing probabilities "
-            "provenance reports specs tensorfile tracing",
+            "analysis arguments atomic data distortions drawing ensembles findings idx lbfgs metrics preprocessing "
+            "probabilities provenance reports specs tensorfile tracing",
             "arrayfiles diagnosis estimating images plots recordfile states",
             "files",
             "estimatorfiles",
