@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ import fnn
 from tests.stand_ins import idx
 
 FOLDER = Path(__file__).parent.parent / "examples"
-SCRIPTS = sorted(FOLDER.glob("*.py"))
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.name != "recipes.py")  # which records.py imports
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 # What each draws when it is run, and a pattern that its output must have.
 QUICK = {
     "backprop.py": ([], r"largest difference between hand and trace: \d\.\de-1[5-7]\n"),
     "diagnosis.py": ([], r"few digits from 5 on +0\.\d+ +0\.\d+ +0\n"),
     "digits.py": ([], r"test accuracy 0\.\d{4}, loss 0"),
+    "distortion.py": (["distortion.png"], r"the same again: True\nanother epoch:  False\n"),
     "functions.py": (["functions_activations.png"], r"at best 3 of 4 right\n.*\[0 1 1 0\] is \[0 1 1 0\]"),
     "inside.py": (
         ["inside_activations.png", "inside_saliency.png", "inside_weights.png"],
@@ -38,6 +40,7 @@ QUICK = {
         ["own_digit.png"],
         r"it is \d \(0\.\d{4}\), .*\n\noriginals +[\d.]+\nprepared +[\d.]+\nraw resized +[\d.]+\nof \d\d fonts",
     ),
+    "records.py": ([], r"(\|.*\|\n){2}\| 128 units \| 98\.29 .* \|\n(.*\n)+\| dropout, max-norm \|"),
     "regularization.py": (["regularization.png"], r"none +\d.*\n(.*\n){6}dropout, max-norm +\d"),
     "resume.py": (
         [],
@@ -75,7 +78,7 @@ def test_each_script_is_known_here() -> None:
     assert [path.name for path in SCRIPTS] == sorted(QUICK)
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*SCRIPTS, FOLDER / "recipes.py"], ids=lambda path: path.name)
 def test_it_is_short_in_cells_and_in_the_list(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert len(source.splitlines()) < 80
@@ -101,7 +104,7 @@ def test_it_runs_and_draws(name: str, mnist_folder: Path, tmp_path: Path) -> Non
     arguments = ["--quick", *(["--out", str(tmp_path / "figures")] if figures else [])]
     done = run(name, *arguments, folder=mnist_folder)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "" or "epoch 5/5" in done.stderr
+    assert done.stderr == "" or "epoch 5/5" in done.stderr or name == "records.py"  # there are bars
     assert re.search(pattern, done.stdout), done.stdout
     drawn = sorted(path.name for path in (tmp_path / "figures").glob("*.png"))
     assert drawn == figures
@@ -110,6 +113,45 @@ def test_it_runs_and_draws(name: str, mnist_folder: Path, tmp_path: Path) -> Non
     for figure in drawn:
         assert imread(tmp_path / "figures" / figure)[..., :3].std() > 0.05  # there is ink
         assert f"(figures/{figure})" in README
+
+
+RECORD = ["records.py", "--quick", "1024-1024, dropout", "distortion"]
+
+
+def rows(table: str) -> list[str]:
+    """What records.py prints, without the time."""
+    return re.findall(r"(.*\|) [\d.]+ \|\n", table)
+
+
+def test_records_that_are_killed_go_on_from_their_files(mnist_folder: Path, tmp_path: Path) -> None:
+    first = run(*RECORD, "--runs", str(tmp_path / "whole"), folder=mnist_folder)
+    assert len(rows(first.stdout)) == 2, first.stderr
+    files = sorted((tmp_path / "whole").iterdir())
+    assert len(files) == 8  # of each two settings and two seeds
+    written = [file.stat().st_mtime_ns for file in files]
+    again = run(*RECORD, "--runs", str(tmp_path / "whole"), folder=mnist_folder)
+    assert again.stdout == first.stdout
+    assert [file.stat().st_mtime_ns for file in files] == written
+
+    command = [sys.executable, str(FOLDER / "records.py"), *RECORD[1:], "--runs", str(tmp_path / "killed")]
+    environment = os.environ | {"FNN_DATA": str(mnist_folder), "OPENBLAS_NUM_THREADS": "1"}
+    for n in (1, 3, 6):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as work:
+            while work.poll() is None and len(list((tmp_path / "killed").glob("*.safetensors"))) < n:
+                time.sleep(0.001)
+            work.kill()
+    last = run(*RECORD, "--runs", str(tmp_path / "killed"), folder=mnist_folder)
+    assert rows(last.stdout) == rows(first.stdout)
+    assert sorted(file.name for file in (tmp_path / "killed").iterdir()) == [file.name for file in files]
+
+
+def test_records_are_put_between_the_marks_of_a_file(mnist_folder: Path, tmp_path: Path) -> None:
+    file, mark = tmp_path / "README.md", "<!-- by records.py -->\n"
+    file.write_text(f"before\n\n{mark}\nold\n\n{mark}\nafter ±\n", encoding="utf-8")
+    done = run("records.py", "--quick", "none", "--runs", str(tmp_path), "--table", str(file), folder=mnist_folder)
+    assert done.stdout.startswith("| Table 9, smaller |"), done.stderr
+    assert file.read_text(encoding="utf-8") == f"before\n\n{mark}\n{done.stdout}\n{mark}\nafter ±\n"
+    assert README.count(mark) == 2
 
 
 def test_what_mnist_saves_is_what_own_digit_reads(mnist_folder: Path, tmp_path: Path) -> None:
