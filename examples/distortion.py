@@ -17,7 +17,7 @@ parser.add_argument("--out", type=Path, default="figures", metavar="FOLDER", hel
 parser.add_argument("--quick", action="store_true", help="the same: it takes a second")
 options = parser.parse_args()
 options.out.mkdir(parents=True, exist_ok=True)
-train, _ = fnn.load_mnist(options.data)
+train = fnn.load_mnist(options.data)[0]
 
 # %% One of each digit, in a batch whose key is the address of all that is drawn.
 x, y, _ = train.take()
