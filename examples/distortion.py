@@ -2,8 +2,8 @@
 
 # %%
 import argparse
+import timeit
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -46,9 +46,6 @@ figure.savefig(options.out / "distortion.png")
 # %% The same key draws the same; a batch of 128 takes a few milliseconds.
 print("the same again:", np.array_equal(images.distort(every, batch).x, rows["all, epoch 0"]))
 print("another epoch: ", np.array_equal(rows["all, epoch 1"], rows["all, epoch 0"]))
-many, seconds = fnn.Batch(x[:128], y[:128], key=batch.key), []
-for _ in range(10):
-    begun = perf_counter()
-    images.distort(every, many)
-    seconds.append(perf_counter() - begun)
+many = fnn.Batch(x[:128], y[:128], key=batch.key)
+seconds = timeit.repeat(lambda: images.distort(every, many), number=1, repeat=10)
 print(f"a batch of 128: {1000 * np.median(seconds):.1f} ms")
