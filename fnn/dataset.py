@@ -128,7 +128,7 @@ class Batch(State):
         y: the targets of these rows.
         sample_weight: their weights, or None.
         rows: their indices in the data set's x; 0, 1, … in a batch of one's own.
-        key: where the batch is in the run, which is the address of its dropout masks.
+        key: where the batch is in the run, which is the address of all that is drawn for it.
     """
 
     x: Array = attrs.field(converter=_given)

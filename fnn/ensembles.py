@@ -10,7 +10,7 @@ from fnn import checks
 from fnn.arrays import Floats, Rows
 from fnn.network import Network
 from fnn.params import Params
-from fnn.passes import forward
+from fnn.passes import check_model, outputs_of
 
 
 def ensemble(network: Network, members: Iterable[Params], x: Rows) -> Floats:
@@ -18,7 +18,8 @@ def ensemble(network: Network, members: Iterable[Params], x: Rows) -> Floats:
 
     After softmax or sigmoid these are probabilities again, of the equal mixture of the members (Lakshminarayanan,
     Pritzel and Blundell, "Simple and scalable predictive uncertainty estimation using deep ensembles", 2017, section
-    2.4). Members that differ by their seed alone make it better than each. Answers are `.argmax(axis=1)`.
+    2.4). Their cross-entropy is at most the mean of the members', as −log is convex, and so is their squared error.
+    Of classes the answers are `.argmax(axis=1)`. Members may differ by their seed alone.
 
     Args:
         network: the spec.
@@ -37,7 +38,7 @@ def ensemble(network: Network, members: Iterable[Params], x: Rows) -> Floats:
     >>> fnn.ensemble(network, members, [[1.0]]).round(6)  # of (0.5, 0.5) and (0.119203, 0.880797)
     array([[0.309601, 0.690399]])
     """
-    if isinstance(members, Params) or not isinstance(members, Iterable):
+    if isinstance(members, Params | np.ndarray) or not isinstance(members, Iterable):
         rule, fix = "must be a list of Params", "One set of them is asked by `forward`."
         got = "one alone" if isinstance(members, Params) else checks.show(members)
         raise checks.problem(TypeError, "ensemble", "members", rule, got, fix)
@@ -45,11 +46,12 @@ def ensemble(network: Network, members: Iterable[Params], x: Rows) -> Floats:
     if not members:
         raise checks.problem(ValueError, "ensemble", "members", "must have at least one Params", "none")
     for place, params in enumerate(members):
-        checks.instance("ensemble", f"members[{place}]", params, Params)
+        check_model(f"ensemble, member {place}", network, params)
     dtypes = sorted({str(params.dtype) for params in members})
     if len(dtypes) > 1:
         raise checks.problem(ValueError, "ensemble", "members", "must be of one dtype", " and ".join(dtypes))
-    total = forward(network, members[0], x).astype(np.float64)
-    for params in members[1:]:
-        total += forward(network, params, x)
-    return (total / len(members)).astype(members[0].dtype)
+    x = checks.rows("ensemble", "x", x, network.inputs)
+    mean = np.zeros((x.shape[0], network.outputs))
+    for place, params in enumerate(members):
+        mean += (outputs_of(network, params, x, f"ensemble, member {place}") - mean) / (place + 1)
+    return mean.astype(members[0].dtype)

@@ -184,10 +184,10 @@ class Dropout(Spec):
 class GaussianNoise(Spec):
     """Additive noise: with a key z = x + std · ε, ε standard normal, apart for each number; a = activation(z).
 
-    Without a key z = x (Bishop, "Training with noise is equivalent to Tikhonov regularization", 1995). As a network's
-    first layer it is added to the inputs, after `input_scale`. Between a `BatchNorm()`, which makes numbers of
-    variance 1, and an activation it keeps its size whatever the weights are (Rasmus et al., "Semi-supervised learning
-    with ladder networks", 2015, section 3.2). ε is one of 2¹⁶ equally likely quantiles, none beyond ±4.32.
+    Without a key z = x. As a network's first layer it is added to the inputs, after `input_scale` (Bishop, "Training
+    with noise is equivalent to Tikhonov regularization", 1995). After a `BatchNorm()` std is relative to that layer's
+    weight, which begins at 1; in the ladder network the noise comes before this weight (Rasmus et al., "Semi-supervised
+    learning with ladder networks", 2015, section 3.2). ε is one of 2¹⁶ equally likely quantiles, none beyond ±4.33.
 
     Args:
         std: the noise's standard deviation, at least 0.

@@ -256,7 +256,8 @@ def pack_params(network: Network, arrays: Sequence[ArrayLike], dtype: DTypeLike 
         network: the spec.
         arrays: in the order of the layers, weight (inputs, units) and bias (units,) of each dense layer;
             weight, bias, running mean and running variance (units,) of each batch norm, the first two of each layer
-            norm; nothing for dropout. A weight stored as (units, inputs), as PyTorch does, goes in as `weight.T`.
+            norm; nothing for dropout and noise. A weight stored as (units, inputs), as PyTorch does, goes in as
+            `weight.T`.
         dtype: float32 or float64; None is float32 where all arrays are, else float64.
 
     Raises:

@@ -134,7 +134,7 @@ def loss(
             sum to 1 in each row; for the other losses shape (n, outputs), or (n,) for one output; for binary
             cross-entropy within [0, 1], for poisson at least 0.
         sample_weight: n weights, at least 0 and not all 0; None is 1 each.
-        key: the address of the dropout masks and batch statistics of training; None is inference.
+        key: asks for the training function, and is the address of what that draws; None is inference.
 
     Raises:
         TypeError: for arrays that are not of real numbers, or labels that are not integers.

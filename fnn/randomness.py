@@ -24,9 +24,9 @@ Words = NDArray[np.uint64]
 
 @attrs.frozen(cache_hash=True)
 class Key(Spec):
-    """Given to `loss` or `grads`, asks for the training function: dropout, and batch norm by the batch's statistics.
+    """Given to `loss` or `grads`, asks for the training function: dropout, noise, and batch norm by the batch's own.
 
-    It is where in a run the batch is, and so the address from which the dropout masks are drawn.
+    It is where in a run the batch is, and so the address of all that is drawn for it: masks, noise, distortions.
 
     Args:
         seed: 0 … 2⁶⁴ − 1.
@@ -93,7 +93,7 @@ def _quantiles(dtype: np.dtype[Any]) -> Floats:
 def normal16(at: Address, n: int, dtype: np.dtype[Any]) -> Floats:
     """n numbers out of 2¹⁶ that are equally likely: the standard normal distribution's quantiles at (k + ½) / 2¹⁶.
 
-    They are made in a tenth of the time of `normal`. Their variance is 0.99998, and none is beyond ±4.32.
+    They are made in a tenth of the time of `normal`. Their variance is 0.99998, and none is beyond ±4.33.
     """
     return _quantiles(dtype).take(bits16(at, n))
 

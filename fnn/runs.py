@@ -28,7 +28,7 @@ class Recipe(Spec):
         network: the spec.
         optimizer: `Adam()` or another, or a user's own.
         batch_size: at least 1; None is the full batch.
-        seed: of the first parameters, the shuffles and the masks; 0 … 2⁶⁴ − 1.
+        seed: of the first parameters, the shuffles, the masks and the noise; 0 … 2⁶⁴ − 1.
         monitor: the quantity of an epoch's record by which `best` is chosen: "loss" or "val_loss", the lower the
             better; "accuracy", "val_accuracy" or "val_r2", the higher. None is "val_loss" where there is validation
             data, else "loss".

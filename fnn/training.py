@@ -46,7 +46,7 @@ def train_step(run: TrainState, batch: Batch) -> TrainState:
 
     Args:
         run: the run.
-        batch: from `batches`, or one's own; its key, the address of the dropout masks, must be the run's seed, epoch
+        batch: from `batches`, or one's own; its key, the address of what is drawn, must be the run's seed, epoch
             and batch. Its x is trusted to be finite, as a `Dataset`'s is.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import attrs
@@ -18,6 +19,12 @@ HEADS: dict[str, dict[str, Any]] = {
 }
 
 
+def test_of_three_by_hand() -> None:
+    network = fnn.mlp(1, 2)
+    members = [fnn.pack_params(network, [[[0.0, math.log(odds)]], [0.0, 0.0]]) for odds in (1, 3, 9)]
+    np.testing.assert_allclose(fnn.ensemble(network, members, [[1.0]]), [[0.85 / 3, 2.15 / 3]], rtol=1e-12)
+
+
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("m", [1, 2, 5])
@@ -28,7 +35,7 @@ def test_it_is_the_mean(head: str, dtype: Any, m: int) -> None:
     found = call_purely(fnn.ensemble, network, members, x)
     assert found.dtype == dtype
     exact = np.mean([fnn.forward(network, params, x).astype(float) for params in members], axis=0)
-    np.testing.assert_allclose(found, exact, rtol=2 * float(np.finfo(dtype).eps))
+    np.testing.assert_allclose(found, exact, rtol=0, atol=4 * float(np.finfo(dtype).eps))
     if head == "classes":
         np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(fnn.ensemble(network, iter(members), x), found)
@@ -60,23 +67,31 @@ ONE, OTHER = fnn.init_params(NETWORK, 0), fnn.init_params(fnn.mlp(3, 2), 0)
         (ONE, TypeError, "ensemble: `members` must be a list of Params, got one alone. "
          "One set of them is asked by `forward`."),
         (3, TypeError, "ensemble: `members` must be a list of Params, got 3. One set of them is asked by `forward`."),
-        ([ONE, None], TypeError, "ensemble: `members[1]` must be a Params, got None."),
+        (np.array(1), TypeError, "ensemble: `members` must be a list of Params, got an array of int64 with shape (). "
+         "One set of them is asked by `forward`."),
+        ([ONE, None], TypeError, "ensemble, member 1: `params` must be a Params, got None."),
         ([ONE, fnn.init_params(NETWORK, 0, np.float64)], ValueError,
          "ensemble: `members` must be of one dtype, got float32 and float64."),
-        ([ONE, OTHER], ValueError, None),
+        ([ONE, OTHER], ValueError, "ensemble, member 1: `params` must be the network's (6 numbers in 1 layers), got "
+         "Params(8 float32 numbers in 1 layer). "
+         "Make them with `init_params(network, seed)` or `pack_params(network, arrays)`."),
     ],
 )  # fmt: skip
-def test_what_it_refuses(members: Any, kind: type[Exception], message: str | None) -> None:
+def test_what_it_refuses(members: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as caught:
         fnn.ensemble(NETWORK, members, np.ones((1, 2)))
-    if message is None:  # as forward says it
-        with pytest.raises(kind) as other:
-            fnn.forward(NETWORK, OTHER, np.ones((1, 2)))
-        message = str(other.value)
     assert str(caught.value) == message
 
 
-def test_a_member_that_overflows_is_refused() -> None:
+def test_an_x_that_is_none_is_its_own() -> None:
+    with pytest.raises(ValueError, match=r"^ensemble: `x` must have shape \(n, 2\), got \(2,\)\. One row is"):
+        fnn.ensemble(NETWORK, [ONE], np.ones(2))
+
+
+def test_a_member_that_overflows_is_refused_and_a_mean_does_not() -> None:
     huge = attrs.evolve(ONE, vector=np.full_like(ONE.vector, 3e38))
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(FloatingPointError, match=r"^ensemble, member 1: the outputs are not finite\."):
         fnn.ensemble(NETWORK, [ONE, huge], np.ones((1, 2)))
+    line = fnn.Network(1, (fnn.Dense(1),), "mse")
+    most = fnn.pack_params(line, [[[1e308]], [0.0]])
+    assert fnn.ensemble(line, [most, most], [[1.0]]).tolist() == [[1e308]]

@@ -40,7 +40,7 @@ QUICK = {
         ["own_digit.png"],
         r"it is \d \(0\.\d{4}\), .*\n\noriginals +[\d.]+\nprepared +[\d.]+\nraw resized +[\d.]+\nof \d\d fonts",
     ),
-    "records.py": ([], r"(\|.*\|\n){2}\| 128 units \| 98\.29 .* \|\n(.*\n)+\| dropout, max-norm \|"),
+    "records.py": ([], r"(\|.*\|\n){2}\| 128, input noise \| 98\.29 .* \|\n(.*\n)+\| table 9, dropout, max-norm \|"),
     "regularization.py": (["regularization.png"], r"none +\d.*\n(.*\n){6}dropout, max-norm +\d"),
     "resume.py": (
         [],
@@ -115,43 +115,71 @@ def test_it_runs_and_draws(name: str, mnist_folder: Path, tmp_path: Path) -> Non
         assert f"(figures/{figure})" in README
 
 
-RECORD = ["records.py", "--quick", "1024-1024, dropout", "distortion"]
+RECORD = ["records.py", "--quick", "1024-1024, dropout, max-norm", "distortion, batch norm, noise"]
 
 
 def rows(table: str) -> list[str]:
-    """What records.py prints, without the time."""
-    return re.findall(r"(.*\|) [\d.]+ \|\n", table)
+    """What records.py prints of each record, without the time."""
+    return re.findall(r"^(\| .*\|) [\d.]+ \|$", table, re.MULTILINE)
+
+
+def runs(folder: Path) -> dict[str, tuple[str, int]]:
+    """The parameters of each run that is kept in a folder, and its epoch, by the file's name."""
+    loaded = {path.name: fnn.load_run(path) for path in folder.glob("*.safetensors")}
+    return {name: (fnn.digest(run.params), run.epoch) for name, run in loaded.items()}
 
 
 def test_records_that_are_killed_go_on_from_their_files(mnist_folder: Path, tmp_path: Path) -> None:
     first = run(*RECORD, "--runs", str(tmp_path / "whole"), folder=mnist_folder)
     assert len(rows(first.stdout)) == 2, first.stderr
-    files = sorted((tmp_path / "whole").iterdir())
-    assert len(files) == 8  # of each two settings and two seeds
-    written = [file.stat().st_mtime_ns for file in files]
+    whole = runs(tmp_path / "whole")
+    assert len(whole) == 8  # of each two settings and two seeds
+    written = [file.stat().st_mtime_ns for file in sorted((tmp_path / "whole").iterdir())]
     again = run(*RECORD, "--runs", str(tmp_path / "whole"), folder=mnist_folder)
     assert again.stdout == first.stdout
-    assert [file.stat().st_mtime_ns for file in files] == written
+    assert [file.stat().st_mtime_ns for file in sorted((tmp_path / "whole").iterdir())] == written
 
     command = [sys.executable, str(FOLDER / "records.py"), *RECORD[1:], "--runs", str(tmp_path / "killed")]
     environment = os.environ | {"FNN_DATA": str(mnist_folder), "OPENBLAS_NUM_THREADS": "1"}
-    for n in (1, 3, 6):
+    half = 0
+    for n in (1, 3, 5, 7):  # the fifth and the seventh are with distortion
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as work:
             while work.poll() is None and len(list((tmp_path / "killed").glob("*.safetensors"))) < n:
                 time.sleep(0.001)
             work.kill()
+        half += [epoch for _, epoch in runs(tmp_path / "killed").values()].count(1)
+    assert half >= 2  # were killed between their two epochs
     last = run(*RECORD, "--runs", str(tmp_path / "killed"), folder=mnist_folder)
     assert rows(last.stdout) == rows(first.stdout)
-    assert sorted(file.name for file in (tmp_path / "killed").iterdir()) == [file.name for file in files]
+    assert runs(tmp_path / "killed") == whole
 
 
-def test_records_are_put_between_the_marks_of_a_file(mnist_folder: Path, tmp_path: Path) -> None:
-    file, mark = tmp_path / "README.md", "<!-- by records.py -->\n"
-    file.write_text(f"before\n\n{mark}\nold\n\n{mark}\nafter ±\n", encoding="utf-8")
-    done = run("records.py", "--quick", "none", "--runs", str(tmp_path), "--table", str(file), folder=mnist_folder)
-    assert done.stdout.startswith("| Table 9, smaller |"), done.stderr
-    assert file.read_text(encoding="utf-8") == f"before\n\n{mark}\n{done.stdout}\n{mark}\nafter ±\n"
-    assert README.count(mark) == 2
+def test_records_replace_their_rows_in_a_readme(mnist_folder: Path, tmp_path: Path) -> None:
+    file, two = tmp_path / "README.md", ["128, input noise", "800, dropout"]
+    before = f"# é\n\n| | a |\n|---|---|\n| {two[0]} | old |\n| {two[1]} | old |\n| none | stays |\n"
+    file.write_text(before, encoding="utf-8")
+    command = ["records.py", *two, "--seeds", "2", "--runs", str(tmp_path), "--readme", str(file)]
+    quick = run(*command, "--quick", folder=mnist_folder)
+    assert quick.returncode == 0, quick.stderr
+    assert file.read_text(encoding="utf-8") == before
+    done = run(*command, folder=mnist_folder)
+    made = done.stdout.splitlines()[2:]
+    assert [line.split(" | ")[0] for line in made] == [f"| {name}" for name in two], done.stderr
+    expected = before.replace(f"| {two[0]} | old |", made[0]).replace(f"| {two[1]} | old |", made[1])
+    assert file.read_text(encoding="utf-8") == expected
+    missing = run("records.py", "table 9, none", "--readme", str(file), folder=mnist_folder)
+    assert missing.returncode == 2
+    assert missing.stderr.endswith(f"error: there is no 'table 9, none' in {file}\n")
+
+
+@pytest.mark.parametrize("arguments", [["nose"], ["--seeds", "1"], ["--seeds", "many"]])
+def test_records_refuse_what_is_none_before_they_train(
+    arguments: list[str], mnist_folder: Path, tmp_path: Path
+) -> None:
+    done = run("records.py", *arguments, "--runs", str(tmp_path / "runs"), folder=mnist_folder)
+    assert done.returncode == 2
+    assert " error: " in done.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_what_mnist_saves_is_what_own_digit_reads(mnist_folder: Path, tmp_path: Path) -> None:
