@@ -76,7 +76,8 @@ def distort(distortion: Distortion, batch: Batch) -> Batch:
     A picture's pixel p is what was at q = c + S⁻¹ R⁻¹ (p − c − t) + e(p): c is the middle, S scales rows and columns, R
     turns counterclockwise, t is the shift and e the elastic displacement. Between pixels the picture is linear, and
     outside it is 0. The draws' address is the batch's key: the same key makes the same of the same batch, and another
-    epoch another. Training on them is a loop: `run = train_step(run, images.distort(distortion, batch))`.
+    epoch another. Training on them is a loop, `run = train_step(run, images.distort(distortion, batch))`; a run goes
+    on in the same loop, for `fit` knows nothing of it.
 
     Args:
         distortion: how far.
@@ -101,10 +102,16 @@ def distort(distortion: Distortion, batch: Batch) -> Batch:
     checks.instance("distort", "distortion", distortion, Distortion)
     checks.instance("distort", "batch", batch, Batch, "Make one with `Batch(x, y, key=Key(seed, epoch, batch))`.")
     h, w = distortion.shape
-    x = checks.rows("distort", "batch.x", batch.x, h * w)
+    x = checks.rows("distort", "batch.x", batch.x, None)
     if checks.is_sparse(x):
         got, fix = f"a {type(x).__name__}", "Make it dense by `x.toarray()`."
         raise checks.problem(TypeError, "distort", "batch.x", "must not be sparse", got, fix)
+    if x.shape[1] != h * w:
+        rule, fix = (
+            f"must have {h * w} columns, of {h}×{w} pixels",
+            "`Distortion(shape=(rows, columns))` says of how many.",
+        )
+        raise checks.problem(ValueError, "distort", "batch.x", rule, f"{x.shape[1]}", fix)
     checks.finite("distort", "batch.x", x)
     if x.dtype.itemsize == 8 and x.dtype.kind in "ui" and (x.max() > _EXACT or x.min() < -_EXACT):
         got = f"a least of {x.min()}, a most of {x.max()}"

@@ -256,9 +256,10 @@ def test_batches_that_are_none() -> None:
         (pictures(2), TypeError, "`batch` must be a Batch, got an ndarray. Make one with "
          "`Batch(x, y, key=Key(seed, epoch, batch))`."),
         (fnn.Batch(np.zeros((2, 64)), [0, 1], key=key), ValueError,
-         "`batch.x` must have shape (n, 784), got (2, 64)."),
+         "`batch.x` must have 784 columns, of 28×28 pixels, got 64. "
+         "`Distortion(shape=(rows, columns))` says of how many."),
         (fnn.Batch(np.zeros((2, 28, 28)), [0, 1], key=key), ValueError,
-         "`batch.x` must have shape (n, 784), got (2, 28, 28). "
+         "`batch.x` must have shape (n, columns), got (2, 28, 28). "
          "Rows are made flat by `batch.x.reshape(len(batch.x), -1)`."),
         (fnn.Batch(csr_array(np.ones((2, 784))), [0, 1], key=key), TypeError,
          "`batch.x` must not be sparse, got a csr_array. Make it dense by `x.toarray()`."),
