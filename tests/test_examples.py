@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,6 +180,20 @@ def test_records_refuse_what_is_none_before_they_train(
     assert done.returncode == 2
     assert " error: " in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_list_has_a_row_for_each_record() -> None:
+    sys.path.insert(0, str(FOLDER))
+    try:
+        recipes: Any = importlib.import_module("recipes")
+    finally:
+        sys.path.remove(str(FOLDER))
+    for name, record in (recipes.WITHOUT_DISTORTION | recipes.WITH_DISTORTION | recipes.TABLE_9).items():
+        beginning, accuracy = re.escape(f"| {name} | {record.published} |"), r"9\d\.\d\d"
+        row = rf"^{beginning} {accuracy} ± 0\.\d\d \| 0\.\d\d\d \| {accuracy} \| (.*) \| [\d.]+ \|$"
+        found = re.search(row, README, re.MULTILINE)
+        assert found, name
+        assert found[1] in ({f"{record.setting} {value:g}" for value in record.values} or {""})
 
 
 def test_what_mnist_saves_is_what_own_digit_reads(mnist_folder: Path, tmp_path: Path) -> None:
