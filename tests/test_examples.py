@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,9 @@ def rows(table: str) -> list[str]:
 
 def runs(folder: Path) -> dict[str, tuple[str, int]]:
     """The parameters of each run that is kept in a folder, and its epoch, by the file's name."""
-    loaded = {path.name: fnn.load_run(path) for path in folder.glob("*.safetensors")}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* was made with another machine")  # the scripts have one BLAS thread
+        loaded = {path.name: fnn.load_run(path) for path in folder.glob("*.safetensors")}
     return {name: (fnn.digest(run.params), run.epoch) for name, run in loaded.items()}
 
 
