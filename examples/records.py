@@ -28,7 +28,7 @@ either.add_argument("--quick", action="store_true", help="two seeds and epochs, 
 options = parser.parse_args()
 text = options.readme.read_text(encoding="utf-8") if options.readme else ""
 for name in options.names or RECORDS:
-    if name not in RECORDS or (text and f"\n| {name} |" not in text):
+    if name not in RECORDS or (text and f"\n| {name} | {RECORDS[name].published} |" not in text):
         parser.error(f"{name!r} is none of {f'the rows of {options.readme}' if name in RECORDS else list(RECORDS)}")
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: the last epoch is in its file
 train, test = fnn.load_mnist(options.data)
@@ -75,5 +75,5 @@ for name in options.names or RECORDS:
     print(row := f"| {name} | {record.published} | {accuracy} | {chosen} | {minutes:.1f} |", flush=True)
     if options.readme:
         lines = options.readme.read_text(encoding="utf-8").split("\n")
-        text = "\n".join(row if line.startswith(f"| {name} |") else line for line in lines)
+        text = "\n".join(row if line.startswith(f"| {name} | {record.published} |") else line for line in lines)
         options.readme.write_text(text, encoding="utf-8")

@@ -161,14 +161,15 @@ def test_records_that_are_killed_go_on_from_their_files(mnist_folder: Path, tmp_
 
 def test_records_replace_their_rows_in_a_readme(mnist_folder: Path, tmp_path: Path) -> None:
     file, two = tmp_path / "README.md", ["128, input noise", "800, dropout"]
-    before = f"# é\n\n| | a |\n|---|---|\n| {two[0]} | old |\n| {two[1]} | old |\n| none | stays |\n"
+    begun = [f"| {two[0]} | 98.29 ± 0.07 |", f"| {two[1]} | 98.4 Simard: 800 |"]
+    before = f"# é\n\n| | a |\n|---|---|\n{begun[0]} old |\n{begun[1]} old |\n| {two[0]} | of another table |\n"
     file.write_text(before, encoding="utf-8")
     command = ["records.py", *two, "--seeds", "2", "--runs", str(tmp_path), "--readme", str(file)]
     assert run(*command, "--quick", folder=mnist_folder).returncode == 2
     done = run(*command, folder=mnist_folder)
     made = done.stdout.splitlines()[2:]
     assert [line.split(" | ")[0] for line in made] == [f"| {name}" for name in two], done.stderr
-    expected = before.replace(f"| {two[0]} | old |", made[0]).replace(f"| {two[1]} | old |", made[1])
+    expected = before.replace(f"{begun[0]} old |", made[0]).replace(f"{begun[1]} old |", made[1])
     assert file.read_text(encoding="utf-8") == expected
     missing = run("records.py", "table 9, none", "--readme", str(file), folder=mnist_folder)
     assert missing.returncode == 2
@@ -196,6 +197,7 @@ def test_the_list_has_a_row_for_each_record() -> None:
         row = rf"^{beginning} {accuracy} ± 0\.\d\d \| 0\.\d\d\d \| {accuracy} \| (.*) \| [\d.]+ \|$"
         found = re.search(row, README, re.MULTILINE)
         assert found, name
+        assert README.count(f"\n| {name} | {record.published} |") == 1
         assert found[1] in ({f"{record.setting} {value:g}" for value in record.values} or {""})
 
 
