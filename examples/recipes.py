@@ -21,13 +21,13 @@ class Record(NamedTuple):
     values: tuple[float, ...] = ()  # to choose from
     epochs: int = 20
     optimizer: Callable[[fnn.Schedule], fnn.Optimizer] = partial(fnn.Momentum, momentum=0.9, nesterov=True)
-    rate: float = 0.1  # the highest, of a cosine
+    learning_rate: float = 0.1  # the highest, of a cosine
     distortion: images.Distortion | None = None
 
     def start(self, value: float, seed: int, rows: int, epochs: int) -> fnn.TrainState:
         """A run with that value before its first step."""
         layers = self.layers(**{self.setting: value} if self.setting else {})
-        rate = fnn.Cosine(self.rate, steps=(steps := epochs * -(-rows // 128)), warmup_steps=steps // 30)
+        rate = fnn.Cosine(self.learning_rate, steps=(steps := epochs * -(-rows // 128)), warmup_steps=steps // 30)
         network = fnn.Network(784, tuple(layers), "cross_entropy", 1 / 255)
         return fnn.start(network, optimizer=self.optimizer(rate), batch_size=128, seed=seed)
 
@@ -56,16 +56,16 @@ def normed(*widths: int, noisy_inputs: bool = True, std: float = 0, **settings: 
 
 # %% The records. Simard et al. 2003 have no dropout, Srivastava et al. 2014 a third layer of 2048.
 small, dropped = partial(dense, 512, 512), partial(dense, 512, 512, inputs=0.2, rate=0.2)
-two, three = partial(dense, 1024, 1024, inputs=0.2, rate=0.5), partial(normed, 1024, 512, 256, inputs=0.2, max_norm=2)
+two, limited = partial(dense, 1024, 1024, inputs=0.2, rate=0.5), partial(normed, 1024, 512, 256, inputs=0.2, max_norm=2)
 flat, deep = partial(normed, 1000, 500, 250, noisy_inputs=False), partial(normed, 1000, 500, 250, 250, 250)
 bent = images.Distortion(1, 10, 0.15, 38, 6)
 WITHOUT_DISTORTION = {
     "128, input noise": Record("98.29 ± 0.07", partial(dense, 128), "std", (0.1, 0.2, 0.3), 40, fnn.Adam, 3e-3),
     "800, dropout": Record("98.4 Simard: 800", partial(dense, 800), "rate", (0.3, 0.5), 30, fnn.Adam, 2e-3),
     "512-512, dropout": Record("98.40 Keras' example", small, "rate", (0.2, 0.4), 20, fnn.Adam, 2e-3),
-    "1024-1024, dropout, max-norm": Record("98.95 Srivastava", two, "max_norm", (2, 3), 90, rate=0.06),
-    "batch norm, dropout, max-norm": Record("", three, "rate", (0.3, 0.4), 60, fnn.Adam, 2e-3),
-    "batch norm": Record("", deep, epochs=40, optimizer=fnn.Adam, rate=2e-3),
+    "1024-1024, dropout, max-norm": Record("98.95 Srivastava", two, "max_norm", (2, 3), 90, learning_rate=0.06),
+    "batch norm, dropout, max-norm": Record("", limited, "rate", (0.3, 0.4), 60, fnn.Adam, 2e-3),
+    "batch norm": Record("", deep, epochs=40, optimizer=fnn.Adam, learning_rate=2e-3),
     "batch norm, noise": Record("99.20 ± 0.03 Rasmus", deep, "std", (0.2, 0.3), 40, fnn.Adam, 2e-3),
 }
 WITH_DISTORTION = {"distortion": Record("99.3 Simard: 800", flat, "std", (0.1, 0.2), 40, fnn.Adam, 3e-3, bent)}
