@@ -229,20 +229,21 @@ def test_what_no_training_makes_is_not_saved(tmp_path: Path, change: dict[str, A
 
 
 def test_a_header_that_no_tool_would_read_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of()  # one alone: another's seconds may be longer as text
     monkeypatch.setattr("fnn.tensorfile.MAX_HEADER", 2000)
     with pytest.raises(
         ValueError, match=r"^save_run: `run` must have .* fit into a header of 2,000 bytes, got [34],\d+\.$"
     ):
-        fnn.save_run(tmp_path / "run", run_of())
+        fnn.save_run(tmp_path / "run", run)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.undo()
-    fnn.save_run(tmp_path / "run", run_of())
+    fnn.save_run(tmp_path / "run", run)
     length = int.from_bytes((tmp_path / "run").read_bytes()[:8], "little")
     monkeypatch.setattr("fnn.tensorfile.MAX_HEADER", length)
-    fnn.save_run(tmp_path / "run", run_of())
+    fnn.save_run(tmp_path / "run", run)
     monkeypatch.setattr("fnn.tensorfile.MAX_HEADER", length - 1)
     with pytest.raises(ValueError, match=f"got {length:,}"):
-        fnn.save_run(tmp_path / "run", run_of())
+        fnn.save_run(tmp_path / "run", run)
 
 
 @pytest.mark.parametrize(
